@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Learning tasks one after another, and evaluating what was learned.
+#ifndef OHMWISE_LEARN_H
+#define OHMWISE_LEARN_H
+
+#include <stdint.h>
+
+#include "ohmwise/config.h"
+#include "ohmwise/status.h"
+
+typedef enum {
+    OHM_EVENT_START,   // the run begins or resumes
+    OHM_EVENT_STEP,    // one training step is done
+    OHM_EVENT_EPOCH,   // an epoch is done
+    OHM_EVENT_TASK,    // a task is learned and evaluated
+    OHM_EVENT_NOTE,    // something worth a line in the log
+    OHM_EVENT_END,     // all tasks are learned, metrics.json is written
+} ohm_event_kind;
+
+typedef struct {
+    ohm_event_kind kind;
+    int task, n_tasks;          // 0-based
+    const char *task_name;
+    int epoch, n_epochs;        // 0-based
+    int64_t step, n_steps;      // of the task
+    double loss, accuracy;      // running means of the epoch; accuracy as a fraction
+    double images_per_s;        // recent
+    double seconds_left;        // estimate for the whole run; < 0 when unknown
+    double test_accuracy;       // TASK, END: fraction
+    double train_seconds;       // TASK: of this task
+    int64_t columns_new, columns_on, columns_total, mask_bytes; // TASK
+    const char *text;           // NOTE, START
+} ohm_event;
+
+// Called from the learning thread. Return non-zero to stop: the checkpoint is written and ohm_learn
+// returns OHM_ERR_INTERRUPTED.
+typedef int ohm_event_sink(void *context, const ohm_event *event);
+
+typedef struct {
+    const char *run_folder;     // made when it is not there; a run of the same config is resumed
+    const char *data_folder;    // the user's data folder; may be NULL
+    const char *command;        // for the manifest; may be NULL
+    int force;                  // non-zero: discard a run that is there
+    ohm_event_sink *sink;       // may be NULL
+    void *context;
+} ohm_learn_def;
+
+// Learns all tasks of a config into a run folder. Files: config.yaml, manifest.json, metrics.csv,
+// metrics.json, layers.csv, accuracy_matrix.csv, checkpoints/, report.html, log.txt.
+OHM_API OHM_NODISCARD ohm_status ohm_learn(ohm_config *config, const ohm_learn_def *def,
+                                           ohm_error *err);
+
+typedef enum { OHM_ON_FLOAT, OHM_ON_INTEGER } ohm_eval_path;
+
+typedef struct {
+    int task;                   // 0-based; -1 = all tasks of the run
+    ohm_eval_path path;         // INTEGER needs a quantised run
+    const char *data_folder;    // may be NULL
+    const char *backend;        // NULL = the run's
+    const char *logits_path;    // .npy of test images x classes; needs one task; may be NULL
+} ohm_eval_def;
+
+typedef struct {
+    int task;
+    char name[128];
+    int64_t n_images;
+    double accuracy;            // fraction
+    double seconds;             // of the forward passes
+    double switch_seconds;      // of switching the network to this task
+} ohm_eval_result;
+
+// Evaluates tasks of a run on their whole test sets; results must hold max_results rows.
+OHM_API OHM_NODISCARD ohm_status ohm_eval(ohm_eval_result *results, int max_results, int *n_results,
+                                          const char *run_folder, const ohm_eval_def *def,
+                                          ohm_error *err);
+
+// Writes run_folder/report.html (or path when not NULL) from the run's files.
+OHM_API OHM_NODISCARD ohm_status ohm_report_write(const char *run_folder, const char *path,
+                                                  ohm_error *err);
+
+#endif
