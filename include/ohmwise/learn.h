@@ -9,27 +9,27 @@
 #include "ohmwise/status.h"
 
 typedef enum {
-    OHM_EVENT_START,   // the run begins or resumes
-    OHM_EVENT_STEP,    // one training step is done
-    OHM_EVENT_EPOCH,   // an epoch is done
-    OHM_EVENT_TASK,    // a task is learned and evaluated
-    OHM_EVENT_NOTE,    // something worth a line in the log
-    OHM_EVENT_END,     // all tasks are learned, metrics.json is written
+    OHM_EVENT_START, // the run begins or resumes
+    OHM_EVENT_STEP,  // one training step is done
+    OHM_EVENT_EPOCH, // an epoch is done
+    OHM_EVENT_TASK,  // a task is learned and evaluated
+    OHM_EVENT_NOTE,  // something worth a line in the log
+    OHM_EVENT_END,   // all tasks are learned, metrics.json is written
 } ohm_event_kind;
 
 typedef struct {
     ohm_event_kind kind;
-    int task, n_tasks;          // 0-based
+    int task, n_tasks; // 0-based
     const char *task_name;
-    int epoch, n_epochs;        // 0-based
-    int64_t step, n_steps;      // of the task
-    double loss, accuracy;      // running means of the epoch; accuracy as a fraction
-    double images_per_s;        // recent
-    double seconds_left;        // estimate for the whole run; < 0 when unknown
-    double test_accuracy;       // TASK, END: fraction
-    double train_seconds;       // TASK: of this task
+    int epoch, n_epochs;   // 0-based
+    int64_t step, n_steps; // of the task
+    double loss, accuracy; // running means of the epoch; accuracy as a fraction
+    double images_per_s;   // recent
+    double seconds_left;   // estimate for the whole run; < 0 when unknown
+    double test_accuracy;  // TASK, END: fraction
+    double train_seconds;  // TASK: of this task
     int64_t columns_new, columns_on, columns_total, mask_bytes; // TASK
-    const char *text;           // NOTE, START
+    const char *text;                                           // NOTE, START
 } ohm_event;
 
 // Called from the learning thread. Return non-zero to stop: the checkpoint is written and ohm_learn
@@ -37,11 +37,11 @@ typedef struct {
 typedef int ohm_event_sink(void *context, const ohm_event *event);
 
 typedef struct {
-    const char *run_folder;     // made when it is not there; a run of the same config is resumed
-    const char *data_folder;    // the user's data folder; may be NULL
-    const char *command;        // for the manifest; may be NULL
-    int force;                  // non-zero: discard a run that is there
-    ohm_event_sink *sink;       // may be NULL
+    const char *run_folder;  // made when it is not there; a run of the same config is resumed
+    const char *data_folder; // the user's data folder; may be NULL
+    const char *command;     // for the manifest; may be NULL
+    int force;               // non-zero: discard a run that is there
+    ohm_event_sink *sink;    // may be NULL
     void *context;
 } ohm_learn_def;
 
@@ -53,20 +53,20 @@ OHM_API OHM_NODISCARD ohm_status ohm_learn(ohm_config *config, const ohm_learn_d
 typedef enum { OHM_ON_FLOAT, OHM_ON_INTEGER } ohm_eval_path;
 
 typedef struct {
-    int task;                   // 0-based; -1 = all tasks of the run
-    ohm_eval_path path;         // INTEGER needs a quantised run
-    const char *data_folder;    // may be NULL
-    const char *backend;        // NULL = the run's
-    const char *logits_path;    // .npy of test images x classes; needs one task; may be NULL
+    int task;                // 0-based; -1 = all tasks of the run
+    ohm_eval_path path;      // INTEGER needs a quantised run
+    const char *data_folder; // may be NULL
+    const char *backend;     // NULL = the run's
+    const char *logits_path; // .npy of test images x classes; needs one task; may be NULL
 } ohm_eval_def;
 
 typedef struct {
     int task;
     char name[128];
     int64_t n_images;
-    double accuracy;            // fraction
-    double seconds;             // of the forward passes
-    double switch_seconds;      // of switching the network to this task
+    double accuracy;       // fraction
+    double seconds;        // of the forward passes
+    double switch_seconds; // of switching the network to this task
 } ohm_eval_result;
 
 // Evaluates tasks of a run on their whole test sets; results must hold max_results rows.

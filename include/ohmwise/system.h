@@ -16,11 +16,11 @@ OHM_API void ohm_set_threads(int n_threads);
 OHM_API OHM_NODISCARD ohm_status ohm_doctor(char **json, const char *data_folder, ohm_error *err);
 
 typedef struct {
-    const char *model;      // "vgg16_bn"
-    double expand;          // 1.5
-    int batch;              // 32
-    const char *backend;    // "auto"
-    int repeats;            // timed steps; the median is reported
+    const char *model;   // "vgg16_bn"
+    double expand;       // 1.5
+    int batch;           // 32
+    const char *backend; // "auto"
+    int repeats;         // timed steps; the median is reported
 } ohm_bench_train_def;
 
 // Times whole training steps: dense float, XST float, XST 4-bit; and where the time goes.

@@ -9,8 +9,8 @@
 #include "ohmwise/status.h"
 
 typedef struct {
-    FILE *file;        // write here
-    char path[1024];   // target
+    FILE *file;      // write here
+    char path[1024]; // target
     char temporary[1040];
 } ohmi_atomic_file;
 

@@ -2,8 +2,8 @@
 // Counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
 // 1, 2, 3", SC 2011, doi 10.1145/2063384.2063405).
 //
-// A draw depends on WHAT it is for (seed, purpose, place), never on who drew before, so that results
-// do not depend on threads, and a new random effect does not shift the draws of the others.
+// A draw depends on WHAT it is for (seed, purpose, place), never on who drew before, so that
+// results do not depend on threads, and a new random effect does not shift the draws of the others.
 //   key     = seed
 //   counter = (index, place, task, purpose), each 32 bits
 #ifndef OHMI_RNG_H
@@ -13,15 +13,15 @@
 
 // What a draw is for. Append only: the values are part of reproducibility.
 typedef enum {
-    OHMI_RNG_INIT = 1,       // initial weights
-    OHMI_RNG_CLAIM = 2,      // which free units a task starts from
-    OHMI_RNG_DROP = 3,       // tie-breaking noise of the drop score
-    OHMI_RNG_SHUFFLE = 4,    // order of the images of an epoch
-    OHMI_RNG_AUGMENT = 5,    // crop and flip of one image
-    OHMI_RNG_GUMBEL = 6,     // noise of the mask estimator
-    OHMI_RNG_SPLIT = 7,      // which train images form the validation part
-    OHMI_RNG_HEAD = 8,       // initial head of a task
-    OHMI_RNG_TEST = 99,      // tests only
+    OHMI_RNG_INIT = 1,    // initial weights
+    OHMI_RNG_CLAIM = 2,   // which free units a task starts from
+    OHMI_RNG_DROP = 3,    // tie-breaking noise of the drop score
+    OHMI_RNG_SHUFFLE = 4, // order of the images of an epoch
+    OHMI_RNG_AUGMENT = 5, // crop and flip of one image
+    OHMI_RNG_GUMBEL = 6,  // noise of the mask estimator
+    OHMI_RNG_SPLIT = 7,   // which train images form the validation part
+    OHMI_RNG_HEAD = 8,    // initial head of a task
+    OHMI_RNG_TEST = 99,   // tests only
 } ohmi_rng_purpose;
 
 typedef struct {
@@ -43,7 +43,8 @@ float ohmi_rng_uniform(const ohmi_rng *rng, uint32_t index);
 // The index-th standard normal number (Box-Muller on one block).
 float ohmi_rng_normal(const ohmi_rng *rng, uint32_t index);
 
-// Writes a permutation of 0 .. n-1 into order (n) by Fisher-Yates with draws 0 .. n-1 of the stream.
+// Writes a permutation of 0 .. n-1 into order (n) by Fisher-Yates with draws 0 .. n-1 of the
+// stream.
 void ohmi_rng_permutation(int32_t *order, int32_t n, const ohmi_rng *rng);
 
 #endif

@@ -8,10 +8,10 @@
 #include "ohmwise/status.h"
 
 typedef struct {
-    char *data;   // always terminated once anything was added; NULL before
-    size_t size;  // bytes without the terminator
-    size_t room;  // bytes allocated
-    int failed;   // 1 once memory ran out; later additions are ignored
+    char *data;  // always terminated once anything was added; NULL before
+    size_t size; // bytes without the terminator
+    size_t room; // bytes allocated
+    int failed;  // 1 once memory ran out; later additions are ignored
 } ohmi_text;
 
 void ohmi_text_add(ohmi_text *text, const char *s);

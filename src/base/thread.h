@@ -12,8 +12,8 @@ typedef void ohmi_work(void *context, int64_t begin, int64_t end, int thread);
 void ohmi_set_threads(int n_threads);
 int ohmi_threads(void);
 
-// Calls work over 0 .. n-1 in blocks of `grain` indices (the last may be shorter); which thread runs
-// a block is unspecified, so a result must not depend on it. Returns when all blocks are done.
+// Calls work over 0 .. n-1 in blocks of `grain` indices (the last may be shorter); which thread
+// runs a block is unspecified, so a result must not depend on it. Returns when all blocks are done.
 void ohmi_parallel(int64_t n, int64_t grain, ohmi_work *work, void *context);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything a run of `ohmwise learn` can be told, as one plain struct. The table in fields.c says of
-// each member its key, type, unit, range, default, meaning and source; parsing, checking, help,
+// Everything a run of `ohmwise learn` can be told, as one plain struct. The table in fields.c says
+// of each member its key, type, unit, range, default, meaning and source; parsing, checking, help,
 // docs, defaults and saving all come from that table.
 #ifndef OHMI_CONFIG_H
 #define OHMI_CONFIG_H
@@ -8,17 +8,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define OHMI_TEXT 256       // room of a string member
-#define OHMI_LIST 16        // room of a list member
+#define OHMI_TEXT 256 // room of a string member
+#define OHMI_LIST 16  // room of a list member
 
 typedef enum { OHMI_SPLIT_COARSE, OHMI_SPLIT_CLASSES, OHMI_SPLIT_SETS } ohmi_split;
 typedef enum { OHMI_EXPAND_PARAMETERS, OHMI_EXPAND_WIDTH } ohmi_expand_rule;
 typedef enum { OHMI_START_SCRATCH, OHMI_START_BACKBONE } ohmi_start;
 typedef enum { OHMI_UNIT_ELEMENT, OHMI_UNIT_COLUMN } ohmi_unit;
-typedef enum { OHMI_ESTIMATOR_NONE, OHMI_ESTIMATOR_THRESHOLD, OHMI_ESTIMATOR_GUMBEL } ohmi_estimator;
+typedef enum {
+    OHMI_ESTIMATOR_NONE,
+    OHMI_ESTIMATOR_THRESHOLD,
+    OHMI_ESTIMATOR_GUMBEL
+} ohmi_estimator;
 typedef enum { OHMI_GROWTH_NONE, OHMI_GROWTH_DROP_AND_GROW, OHMI_GROWTH_DENSE } ohmi_growth;
 typedef enum { OHMI_OPTIMISER_SGD, OHMI_OPTIMISER_ADAM } ohmi_optimiser_kind;
-typedef enum { OHMI_SCHEDULE_STEP, OHMI_SCHEDULE_COSINE, OHMI_SCHEDULE_CONSTANT } ohmi_schedule_kind;
+typedef enum {
+    OHMI_SCHEDULE_STEP,
+    OHMI_SCHEDULE_COSINE,
+    OHMI_SCHEDULE_CONSTANT
+} ohmi_schedule_kind;
 typedef enum { OHMI_SCHEME_UNIFORM, OHMI_SCHEME_APOT } ohmi_scheme;
 typedef enum { OHMI_EVALUATE_ALL, OHMI_EVALUATE_OWN } ohmi_evaluate;
 
@@ -29,83 +37,83 @@ typedef struct {
 
 typedef struct ohmi_config {
     // top level
-    char name[OHMI_TEXT];       // name: of the run, for people
-    int64_t seed;               // seed
-    int64_t threads;            // threads: 0 = the CPUs this process may use
-    char backend[OHMI_TEXT];    // backend: auto, reference, ...
+    char name[OHMI_TEXT];    // name: of the run, for people
+    int64_t seed;            // seed
+    int64_t threads;         // threads: 0 = the CPUs this process may use
+    char backend[OHMI_TEXT]; // backend: auto, reference, ...
 
     struct {
-        char set[OHMI_TEXT];    // data.set: catalogue name or folder; with split sets a comma list
-        ohmi_split split;       // data.split
+        char set[OHMI_TEXT]; // data.set: catalogue name or folder; with split sets a comma list
+        ohmi_split split;    // data.split
         int64_t classes_per_task; // data.classes_per_task (split classes without a list)
-        char classes[4096];     // data.classes: "0,1;2,3;..." names or numbers; empty = in order
-        int64_t tasks;          // data.tasks: use only the first n tasks, 0 = all
-        double validation;      // data.validation: part of train held out, 0 = none
-        int64_t train_limit;    // data.train_limit: images a task, 0 = all
-        int64_t test_limit;     // data.test_limit
-        bool augment;           // data.augment: pad-4 crop and flip
-        bool flip;              // data.flip: horizontal flip as part of augment
-        int64_t pad;            // data.pad: pixels of padding for the random crop
-        int64_t image_size;     // data.image_size: image folders are resized to this, pixels
+        char classes[4096];       // data.classes: "0,1;2,3;..." names or numbers; empty = in order
+        int64_t tasks;            // data.tasks: use only the first n tasks, 0 = all
+        double validation;        // data.validation: part of train held out, 0 = none
+        int64_t train_limit;      // data.train_limit: images a task, 0 = all
+        int64_t test_limit;       // data.test_limit
+        bool augment;             // data.augment: pad-4 crop and flip
+        bool flip;                // data.flip: horizontal flip as part of augment
+        int64_t pad;              // data.pad: pixels of padding for the random crop
+        int64_t image_size;       // data.image_size: image folders are resized to this, pixels
     } data;
 
     struct {
-        char model[OHMI_TEXT];  // network.model
-        double expand;          // network.expand: factor, 1.5 = "1.5x"
+        char model[OHMI_TEXT];        // network.model
+        double expand;                // network.expand: factor, 1.5 = "1.5x"
         ohmi_expand_rule expand_rule; // network.expand_rule: of parameters (sqrt) or of widths
     } network;
 
     struct {
-        int64_t rows;           // array.rows: word lines
+        int64_t rows; // array.rows: word lines
     } array;
 
     struct {
-        char preset[OHMI_TEXT]; // method: name of a row; its parts can be overridden below
-        ohmi_start start;       // method.start
-        ohmi_unit unit;         // method.unit
-        ohmi_numbers levels;    // method.levels: of the mask
+        char preset[OHMI_TEXT];   // method: name of a row; its parts can be overridden below
+        ohmi_start start;         // method.start
+        ohmi_unit unit;           // method.unit
+        ohmi_numbers levels;      // method.levels: of the mask
         ohmi_estimator estimator; // method.estimator
-        ohmi_growth growth;     // method.growth
-        double density_first;   // method.density_first: part of the units task 1 owns
-        double density_rest;    // method.density_rest: of all later tasks together
-        double drop_fraction;   // method.drop_fraction: RigL's alpha at step 0
-        int64_t grow_interval;  // method.grow_interval: steps between drop-and-grow
-        double grow_until;      // method.grow_until: part of the steps after which growth stops
-        double mask_temperature; // method.mask_temperature
-        double mask_slope;      // method.mask_slope
-        double mask_threshold;  // method.mask_threshold
-        double mask_init;       // method.mask_init
-        bool mask_noise;        // method.mask_noise: Gumbel noise in training
-        bool first_layer_dense; // method.first_layer_dense
+        ohmi_growth growth;       // method.growth
+        double density_first;     // method.density_first: part of the units task 1 owns
+        double density_rest;      // method.density_rest: of all later tasks together
+        double drop_fraction;     // method.drop_fraction: RigL's alpha at step 0
+        int64_t grow_interval;    // method.grow_interval: steps between drop-and-grow
+        double grow_until;        // method.grow_until: part of the steps after which growth stops
+        double mask_temperature;  // method.mask_temperature
+        double mask_slope;        // method.mask_slope
+        double mask_threshold;    // method.mask_threshold
+        double mask_init;         // method.mask_init
+        bool mask_noise;          // method.mask_noise: Gumbel noise in training
+        bool first_layer_dense;   // method.first_layer_dense
     } method;
 
     struct {
-        int64_t weight_bits;    // quantise.weight_bits: 0 = float
-        int64_t activation_bits; // quantise.activation_bits: 0 = float
+        int64_t weight_bits;           // quantise.weight_bits: 0 = float
+        int64_t activation_bits;       // quantise.activation_bits: 0 = float
         ohmi_scheme weight_scheme;     // quantise.weight_scheme
         ohmi_scheme activation_scheme; // quantise.activation_scheme
-        int64_t input_bits;     // quantise.input_bits: signed image values
-        int64_t head_bits;      // quantise.head_bits: classifier of a task
+        int64_t input_bits;            // quantise.input_bits: signed image values
+        int64_t head_bits;             // quantise.head_bits: classifier of a task
     } quantise;
 
     struct {
-        int64_t epochs;         // train.epochs: a task
-        int64_t batch;          // train.batch
+        int64_t epochs;                // train.epochs: a task
+        int64_t batch;                 // train.batch
         ohmi_optimiser_kind optimiser; // train.optimiser
-        double lr;              // train.lr
-        double momentum;        // train.momentum
-        bool nesterov;          // train.nesterov
-        double weight_decay;    // train.weight_decay
-        ohmi_schedule_kind schedule; // train.schedule
-        ohmi_numbers milestones; // train.milestones: parts of the epochs
-        double gamma;           // train.gamma
-        double warmup;          // train.warmup: epochs of linear warm-up
-        double mask_lr;         // train.mask_lr: Adam
-        ohmi_numbers mask_milestones; // train.mask_milestones
-        double mask_gamma;      // train.mask_gamma
-        double mask_until;      // train.mask_until: part of the epochs after which masks are frozen
+        double lr;                     // train.lr
+        double momentum;               // train.momentum
+        bool nesterov;                 // train.nesterov
+        double weight_decay;           // train.weight_decay
+        ohmi_schedule_kind schedule;   // train.schedule
+        ohmi_numbers milestones;       // train.milestones: parts of the epochs
+        double gamma;                  // train.gamma
+        double warmup;                 // train.warmup: epochs of linear warm-up
+        double mask_lr;                // train.mask_lr: Adam
+        ohmi_numbers mask_milestones;  // train.mask_milestones
+        double mask_gamma;             // train.mask_gamma
+        double mask_until; // train.mask_until: part of the epochs after which masks are frozen
         double batchnorm_momentum; // train.batchnorm_momentum
-        double clip_lr;         // train.clip_lr: learning rate of activation clips
+        double clip_lr;            // train.clip_lr: learning rate of activation clips
     } train;
 
     struct {

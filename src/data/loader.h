@@ -4,8 +4,8 @@
 // A batch is float x[height][width][n_pad][c_pad] as kernel.h has it: pixel/255 minus mean over
 // deviation of the task, padding rows and channels zero. With augmentation an image is padded by
 // `pad` black pixels on every side, cropped at random and flipped at random; the draws depend on
-// (seed, task, epoch, index of the image in the task) only. The order of an epoch is the permutation of
-// stream (SHUFFLE, task, epoch). The last batch of an epoch may be short.
+// (seed, task, epoch, index of the image in the task) only. The order of an epoch is the
+// permutation of stream (SHUFFLE, task, epoch). The last batch of an epoch may be short.
 #ifndef OHMI_LOADER_H
 #define OHMI_LOADER_H
 
@@ -15,10 +15,10 @@
 
 typedef struct {
     int64_t seed;
-    int batch;             // images a batch
+    int batch; // images a batch
     bool shuffle, augment, flip;
-    int pad;               // pixels, random crop
-    float input_step;      // > 0: values become round(v / input_step) clipped to +-input_max, as floats
+    int pad;          // pixels, random crop
+    float input_step; // > 0: values become round(v / input_step) clipped to +-input_max, as floats
     float input_max;
 } ohmi_loader_def;
 

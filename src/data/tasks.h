@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tasks: what is learned one after another. Each task has its own classes, images and normalisation.
+// Tasks: what is learned one after another. Each task has its own classes, images and
+// normalisation.
 #ifndef OHMI_TASKS_H
 #define OHMI_TASKS_H
 
@@ -15,20 +16,20 @@ typedef struct {
 } ohmi_images;
 
 typedef struct {
-    char name[128];        // "aquatic_mammals"; names of the classes joined when nothing better
+    char name[128]; // "aquatic_mammals"; names of the classes joined when nothing better
     int n_classes;
-    char (*class_names)[64]; // (n_classes)
+    char (*class_names)[64];             // (n_classes)
     ohmi_images train, validation, test; // validation.n may be 0
-    float mean[4];         // per channel of the task's train images, in 0..1 units
-    float deviation[4];    // likewise
+    float mean[4];                       // per channel of the task's train images, in 0..1 units
+    float deviation[4];                  // likewise
 } ohmi_task;
 
 typedef struct {
     int n_tasks;
-    ohmi_task *task;       // (n_tasks)
+    ohmi_task *task;             // (n_tasks)
     int height, width, channels; // of every image of every task
-    char source[256];      // what was read, for the manifest
-    char sha256[65];       // digest over all pixels and labels in task order
+    char source[256];            // what was read, for the manifest
+    char sha256[65];             // digest over all pixels and labels in task order
 } ohmi_tasks;
 
 // Reads the data set(s) of a config and splits them into tasks.

@@ -9,9 +9,10 @@
 //   input channels) is one contiguous run. Kernels repack into their own workspace.
 // A linear layer is a convolution with H = W = R = S = 1.
 //
-//   forward          y[p][q][n][k]  = sum_{c,r,s} x[p*stride+r-pad][q*stride+s-pad][n][c] w[k][c][r][s]
-//   backward_data    dx[h][w][n][c] = sum_{k,r,s : p*stride+r-pad = h, q*stride+s-pad = w} dy[p][q][n][k] w[k][c][r][s]
-//   backward_weight  dw[k][c][r][s] = sum_{p,q,n} dy[p][q][n][k] x[p*stride+r-pad][q*stride+s-pad][n][c]
+//   forward          y[p][q][n][k]  = sum_{c,r,s} x[p*stride+r-pad][q*stride+s-pad][n][c]
+//   w[k][c][r][s] backward_data    dx[h][w][n][c] = sum_{k,r,s : p*stride+r-pad = h, q*stride+s-pad
+//   = w} dy[p][q][n][k] w[k][c][r][s] backward_weight  dw[k][c][r][s] = sum_{p,q,n} dy[p][q][n][k]
+//   x[p*stride+r-pad][q*stride+s-pad][n][c]
 //
 // Outputs are overwritten. Kernels cannot fail; they use ohmi_parallel inside, and every output
 // element is summed by one thread in an order that does not depend on the number of threads.
@@ -24,12 +25,12 @@
 #include <stdint.h>
 
 typedef struct {
-    int n, c, k;    // batch, input channels, output channels; all >= 1
-    int h, w;       // input map
-    int r, s;       // filter
+    int n, c, k; // batch, input channels, output channels; all >= 1
+    int h, w;    // input map
+    int r, s;    // filter
     int stride, pad;
-    int p, q;       // output map = (h + 2 pad - r) / stride + 1, likewise w, s
-    int n_pad;      // rows of the batch in memory, multiple of 16
+    int p, q;         // output map = (h + 2 pad - r) / stride + 1, likewise w, s
+    int n_pad;        // rows of the batch in memory, multiple of 16
     int c_pad, k_pad; // channels in memory, multiples of 16
 } ohmi_conv;
 

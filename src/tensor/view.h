@@ -11,9 +11,9 @@ typedef enum { OHMI_F32, OHMI_F64, OHMI_U8, OHMI_I8, OHMI_I32, OHMI_I64, OHMI_BF
 typedef struct {
     char name[96];
     ohmi_dtype dtype;
-    int n_dims;        // 0 .. 4
+    int n_dims; // 0 .. 4
     int64_t shape[4];
-    void *data;        // row major; borrowed
+    void *data; // row major; borrowed
 } ohmi_view;
 
 size_t ohmi_dtype_size(ohmi_dtype dtype);
