@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Marks a plain loop to be compiled for several instruction sets, chosen when the program starts.
+// Without fused operations (-ffp-contract=off) all of them give the same bits.
+#ifndef OHMI_SIMD_H
+#define OHMI_SIMD_H
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define OHMI_SIMD __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default"), \
+                                 optimize("tree-vectorize")))
+#else
+#define OHMI_SIMD
+#endif
+
+#endif

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forward and backward pass over the nodes, the head and the loss.
+//
+//   loss = -1/n sum_i log softmax(logits_i)[label_i]     d logits = (softmax - onehot) / n
+//   head, quantised: codes q = round(w / step), step = max|w| / 127; gradient straight through
+// Real gradients through integer products: with real value = step * code for inputs (step_x) and
+// weights (step_w), dw = step_x * (dy * x codes) and dx = step_w * (dy * w codes).
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/simd.h"
+#include "base/thread.h"
+#include "network/network.h"
+#include "network/norm.h"
+#include "network/pool.h"
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static ohmi_conv head_shape(const ohmi_network *network) {
+    ohmi_conv shape = {.n = network->batch, .c = network->head_inputs, .k = network->task->n_classes,
+                       .h = 1, .w = 1, .r = 1, .s = 1, .stride = 1};
+    ohmi_conv_complete(&shape);
+    return shape;
+}
+
+// logits = x w^T * (steps) + bias
+static void head_forward(ohmi_network *network, const ohmi_node *node) {
+    const ohmi_node *input = &network->nodes[node->input];
+    const int64_t n_classes = network->task->n_classes, n_inputs = network->head_inputs;
+    const float *w = network->task->trainable + network->head_offset;
+    const float *bias = w + n_classes * n_inputs;
+    ohmi_conv shape = head_shape(network);
+
+    // weights, as codes when quantised
+    network->head_step = 1;
+    if (network->head_top > 0) {
+        float largest = 1e-20f;
+        for (int64_t i = 0; i < n_classes * n_inputs; i++) {
+            largest = fabsf(w[i]) > largest ? fabsf(w[i]) : largest;
+        }
+        network->head_step = largest / network->head_top;
+        for (int64_t i = 0; i < n_classes * n_inputs; i++) {
+            network->head_w[i] = rintf(w[i] / network->head_step);
+        }
+    } else {
+        memcpy(network->head_w, w, (size_t)(n_classes * n_inputs) * sizeof *w);
+    }
+    network->kernels->forward(network->logits, input->value, network->head_w, &shape, network->work);
+    const float scale = network->head_step * input->step;
+    for (int64_t i = 0; i < network->n_pad; i++) {
+        for (int64_t k = 0; k < n_classes; k++) {
+            network->logits[i * shape.k_pad + k] =
+                network->logits[i * shape.k_pad + k] * scale + bias[k];
+        }
+    }
+    network->logits_pad = shape.k_pad;
+}
+
+void ohmi_network_forward(ohmi_network *network, const float *x, int n, ohmi_mode mode,
+                          float momentum) {
+    // the input is borrowed: no kernel writes to it
+    network->nodes[0].value = (float *)(uintptr_t)x;
+    for (int i = 1; i < network->n_nodes; i++) {
+        ohmi_node *node = &network->nodes[i];
+        const ohmi_node *input = &network->nodes[node->input];
+        const double start = now_s();
+        switch (node->kind) {
+        case OHMI_NODE_CONV: {
+            const ohmi_layer *layer = &network->layers[node->layer];
+            network->kernels->forward(node->value, input->value, layer->w_eff, &layer->shape,
+                                      network->work);
+            node->step = layer->step * input->step;
+            network->times.conv_forward_s += now_s() - start;
+            break;
+        }
+        case OHMI_NODE_NORM:
+            ohmi_norm_forward(network, node, n, mode, momentum);
+            network->times.norm_s += now_s() - start;
+            break;
+        case OHMI_NODE_MAXPOOL:
+            ohmi_maxpool_forward(network, node);
+            network->times.pool_s += now_s() - start;
+            break;
+        case OHMI_NODE_AVGPOOL:
+            ohmi_avgpool_forward(network, node);
+            network->times.pool_s += now_s() - start;
+            break;
+        case OHMI_NODE_HEAD:
+            head_forward(network, node);
+            network->times.head_s += now_s() - start;
+            break;
+        case OHMI_NODE_INPUT:
+            break;
+        }
+    }
+}
+
+int ohmi_network_answer(const ohmi_network *network, int i) {
+    const float *row = network->logits + (int64_t)i * network->logits_pad;
+    int best = 0;
+    for (int k = 1; k < network->task->n_classes; k++) {
+        best = row[k] > row[best] ? k : best;
+    }
+    return best;
+}
+
+double ohmi_network_loss(ohmi_network *network, const int32_t *labels, int n, int *n_right) {
+    const int n_classes = network->task->n_classes;
+    double loss = 0;
+    *n_right = 0;
+    if (network->d_logits) {
+        memset(network->d_logits, 0,
+               (size_t)network->n_pad * (size_t)network->logits_pad * sizeof(float));
+    }
+    for (int i = 0; i < n; i++) {
+        const float *row = network->logits + (int64_t)i * network->logits_pad;
+        *n_right += ohmi_network_answer(network, i) == labels[i];
+
+        // softmax with the maximum taken off
+        double top = (double)row[0], sum = 0;
+        for (int k = 1; k < n_classes; k++) {
+            top = (double)row[k] > top ? (double)row[k] : top;
+        }
+        for (int k = 0; k < n_classes; k++) {
+            sum += exp((double)row[k] - top);
+        }
+        loss += log(sum) + top - (double)row[labels[i]];
+        for (int k = 0; network->d_logits && k < n_classes; k++) {
+            const double p = exp((double)row[k] - top) / sum;
+            network->d_logits[(int64_t)i * network->logits_pad + k] =
+                (float)((p - (k == labels[i] ? 1.0 : 0.0)) / n);
+        }
+    }
+    return loss / n;
+}
+
+// scales the gradient of a layer's weights, or adds a second path's gradient
+typedef struct {
+    float *y;
+    const float *x;
+    float scale;
+} scale_job;
+
+OHMI_SIMD static void scale_range(float *y, const float *x, float scale, int64_t n) {
+    if (x) {
+        for (int64_t i = 0; i < n; i++) {
+            y[i] += x[i] * scale;
+        }
+    } else {
+        for (int64_t i = 0; i < n; i++) {
+            y[i] *= scale;
+        }
+    }
+}
+
+static void scale_work(void *context, int64_t begin, int64_t end, int thread) {
+    (void)thread;
+    const scale_job *j = context;
+    scale_range(j->y + begin, j->x ? j->x + begin : NULL, j->scale, end - begin);
+}
+
+// y *= scale, or y += scale x
+static void scale_all(float *y, const float *x, float scale, int64_t n) {
+    scale_job j = {.y = y, .x = x, .scale = scale};
+    if (x || scale < 1.0f || scale > 1.0f) {
+        ohmi_parallel(n, 1 << 15, scale_work, &j);
+    }
+}
+
+// sends a convolution's gradient to its weights and to its input
+static void conv_backward(ohmi_network *network, const ohmi_layer *layer, const float *dy,
+                          const ohmi_node *input, float *dw, const float *w, float step_w,
+                          bool *is_written) {
+    const ohmi_conv *shape = &layer->shape;
+    double start = now_s();
+    network->kernels->backward_weight(dw, input->value, dy, shape, network->work);
+    scale_all(dw, NULL, input->step, layer->n_weights);
+    network->times.conv_weight_s += now_s() - start;
+    if (!input->gradient) {
+        return;
+    }
+    start = now_s();
+    const int64_t count = (int64_t)shape->h * shape->w * shape->n_pad * shape->c_pad;
+    float *dx = *is_written ? network->scratch : input->gradient;
+    network->kernels->backward_data(dx, dy, w, shape, network->work);
+    if (*is_written) {
+        scale_all(input->gradient, dx, step_w, count);
+    } else {
+        scale_all(dx, NULL, step_w, count);
+    }
+    *is_written = true;
+    network->times.conv_data_s += now_s() - start;
+}
+
+static void head_backward(ohmi_network *network, const ohmi_node *node, int n, bool *is_written) {
+    const ohmi_node *input = &network->nodes[node->input];
+    const int64_t n_classes = network->task->n_classes;
+    float *dw = network->d_trainable + network->head_offset;
+    float *db = dw + n_classes * network->head_inputs;
+    ohmi_layer layer = {.shape = head_shape(network)};
+    layer.n_weights = n_classes * network->head_inputs;
+    conv_backward(network, &layer, network->d_logits, input, dw, network->head_w,
+                  network->head_step, is_written);
+    for (int64_t k = 0; k < n_classes; k++) {
+        double sum = 0;
+        for (int64_t i = 0; i < n; i++) {
+            sum += (double)network->d_logits[i * network->logits_pad + k];
+        }
+        db[k] = (float)sum;
+    }
+}
+
+void ohmi_network_backward(ohmi_network *network, int n) {
+    bool is_written[256] = {false};
+    for (int i = network->n_nodes - 1; i > 0; i--) {
+        ohmi_node *node = &network->nodes[i];
+        ohmi_node *input = &network->nodes[node->input];
+        bool *input_written = &is_written[node->input];
+        const double start = now_s();
+        switch (node->kind) {
+        case OHMI_NODE_HEAD:
+            head_backward(network, node, n, input_written);
+            break;
+        case OHMI_NODE_CONV: {
+            ohmi_layer *layer = &network->layers[node->layer];
+            conv_backward(network, layer, node->gradient, input, layer->dw, layer->w_eff,
+                          layer->step, input_written);
+            break;
+        }
+        case OHMI_NODE_NORM: {
+            // a norm is the only user of its input; a residual may have been written before
+            float *d_residual = node->residual >= 0 ? network->nodes[node->residual].gradient : NULL;
+            const bool add = node->residual >= 0 && is_written[node->residual];
+            ohmi_norm_backward(network, node, n, input->gradient, d_residual, add);
+            *input_written = true;
+            if (node->residual >= 0) {
+                is_written[node->residual] = true;
+            }
+            network->times.norm_s += now_s() - start;
+            break;
+        }
+        case OHMI_NODE_MAXPOOL:
+            ohmi_maxpool_backward(network, node, input->gradient);
+            *input_written = true;
+            network->times.pool_s += now_s() - start;
+            break;
+        case OHMI_NODE_AVGPOOL:
+            ohmi_avgpool_backward(network, node, input->gradient);
+            *input_written = true;
+            network->times.pool_s += now_s() - start;
+            break;
+        case OHMI_NODE_INPUT:
+            break;
+        }
+    }
+}
