@@ -48,7 +48,7 @@ static const char *const style[] = {
     "table.list tfoot td,table.list tfoot th{font-weight:600;border-bottom:0}\n"
     "table.list tbody th{max-width:22em;overflow-wrap:break-word}\n"
     "table.bars{width:100%}\n"
-    "table.bars td.bar{width:60%;min-width:110px;padding-right:14px}\n",
+    "table.bars td.bar{width:50%;min-width:110px;padding-right:14px}\n",
     ".track{position:relative;background:linear-gradient(90deg,var(--rule) 1px,transparent 1px) "
     "0 0/25% 100%,var(--track);border-right:1px solid var(--rule)}\n"
     ".track b{display:block;height:8px;background:var(--s0)}\n"
@@ -94,7 +94,8 @@ static const char *const style[] = {
     "footer{padding-top:26px;padding-bottom:30px;font-size:12px}\n"
     "#tip{position:fixed;z-index:9;pointer-events:none;background:var(--fg);color:var(--bg);"
     "font-size:12px;padding:3px 7px;border-radius:3px;max-width:280px;white-space:pre-line}\n",
-    "@media (max-width:560px){main,header,footer{padding-left:13px;padding-right:13px}"
+    "@media (max-width:560px){.stack "
+    "i{border:0}main,header,footer{padding-left:13px;padding-right:13px}"
     ".panels{grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:12px 10px}"
     ".opt{display:none}.key{grid-template-columns:1fr 1fr}.key dd{font-size:18px}"
     "table.heat tbody th{max-width:8.5em}table.bars td.bar{width:40%;min-width:70px}"

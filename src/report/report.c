@@ -108,10 +108,11 @@ static void write_key_figures(ohmi_text *out, const ohmi_run *run) {
     key_end(out, run->finished ? "all learned" : "learned so far");
     key_begin(out, "Columns owned");
     ohmi_figure_count(out, columns);
+    ohmi_text_add(out, "</dd><dd class=\"more\">");
     if (run->columns_total > 0) {
-        ohmi_text_add(out, " <small>of ");
+        ohmi_text_add(out, "of ");
         ohmi_figure_count(out, run->columns_total);
-        ohmi_text_add(out, "</small></dd><dd class=\"more\">");
+        ohmi_text_add(out, ", ");
         ohmi_figure_percent(out, (double)columns / (double)run->columns_total, 1);
         ohmi_text_add(out, " %; the rest is free");
     }

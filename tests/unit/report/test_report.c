@@ -109,7 +109,7 @@ static void test_numbers(void **state) {
     has(page, "77.53 <small>%</small>");
     has(page, "0.00 <small>points</small>");
     has(page, "unchanged, bit for bit");
-    has(page, "558 <small>of 624</small>");
+    has(page, "<dd>558</dd><dd class=\"more\">of 624, 89.4 %");
     has(page, "<dd>31.6 s</dd>");
     has(page, "<dd>156 B</dd>");
     has(page, "40\xe2\x80\xaf"
