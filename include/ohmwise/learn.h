@@ -46,7 +46,7 @@ typedef struct {
 } ohm_learn_def;
 
 // Learns all tasks of a config into a run folder. Files: config.yaml, manifest.json, metrics.csv,
-// metrics.json, layers.csv, accuracy_matrix.csv, checkpoints/, report.html, log.txt.
+// metrics.json, layers.csv, accuracy_matrix.csv, checkpoints/, log.txt.
 OHM_API OHM_NODISCARD ohm_status ohm_learn(ohm_config *config, const ohm_learn_def *def,
                                            ohm_error *err);
 

@@ -4,9 +4,11 @@
 #ifndef OHMI_SIMD_H
 #define OHMI_SIMD_H
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define OHMI_SIMD __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default"), \
-                                 optimize("tree-vectorize")))
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
+    !defined(__SANITIZE_ADDRESS__)
+#define OHMI_SIMD                                                                                  \
+    __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default"),                \
+                   optimize("tree-vectorize")))
 #else
 #define OHMI_SIMD
 #endif

@@ -28,7 +28,7 @@ typedef enum {
     OHMI_SCHEDULE_CONSTANT
 } ohmi_schedule_kind;
 typedef enum { OHMI_SCHEME_UNIFORM, OHMI_SCHEME_APOT } ohmi_scheme;
-typedef enum { OHMI_EVALUATE_ALL, OHMI_EVALUATE_OWN } ohmi_evaluate;
+typedef enum { OHMI_EVALUATE_ALL, OHMI_EVALUATE_OWN } ohmi_evaluate_what;
 
 typedef struct {
     double v[OHMI_LIST];
@@ -117,8 +117,9 @@ typedef struct ohmi_config {
     } train;
 
     struct {
-        double checkpoint_s;    // run.checkpoint: at most this long between two, seconds
-        ohmi_evaluate evaluate; // run.evaluate: all earlier tasks after each task, or only its own
+        double checkpoint_s; // run.checkpoint: at most this long between two, seconds
+        ohmi_evaluate_what
+            evaluate; // run.evaluate: all earlier tasks after each task, or only its own
     } run;
 } ohmi_config;
 

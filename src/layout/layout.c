@@ -13,9 +13,9 @@ ohm_status ohmi_layout_cut(ohmi_layout *out, int64_t k, int64_t c, int64_t r, in
         // as many whole input channels as the word lines hold
         const int64_t channels = rows / taps;
         if (channels < 1) {
-            ohm_status status = ohmi_fail(
-                err, OHM_ERR_CONFIG, "a %lld x %lld filter does not fit arrays of %lld rows",
-                (long long)r, (long long)s, (long long)rows);
+            ohm_status status = ohmi_fail(err, OHM_ERR_CONFIG,
+                                          "a %lld x %lld filter does not fit arrays of %lld rows",
+                                          (long long)r, (long long)s, (long long)rows);
             ohmi_hint(err, "set 'array.rows' to %lld or more", (long long)taps);
             return status;
         }

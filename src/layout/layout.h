@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The partition of a layer's weights into units: crossbar columns, or single elements.
 //
-// A layer has weights W[K][C][R][S], K outputs, C input channels, an R x S filter (linear: R = S = 1).
-// An array has `rows` word lines. A column (k, g) holds the weights from the g-th group of
-// G = rows / (R S) consecutive input channels to output k: at most rows weights (XST, DATE 2022,
+// A layer has weights W[K][C][R][S], K outputs, C input channels, an R x S filter (linear: R = S =
+// 1). An array has `rows` word lines. A column (k, g) holds the weights from the g-th group of G =
+// rows / (R S) consecutive input channels to output k: at most rows weights (XST, DATE 2022,
 // section III-A, with G = 8 for 3 x 3 and 72 rows). The last group of an output may be shorter.
 // In memory a unit is one contiguous run of W, because (C, R, S) are the fast dimensions:
 //

@@ -3,8 +3,9 @@
 //
 //   mask      x = slope (m - threshold), p = sigmoid((x + noise) / T), scale = [p >= 1/2]
 //             noise = g0 - g1, Gumbel draws (their difference is logistic: log u - log(1 - u)); by
-//             default off, as in the authors' code. The corrected two-class form of XST's eq. (1)-(2):
-//             as printed, the second class' logit is missing and no column could turn on reliably
+//             default off, as in the authors' code. The corrected two-class form of XST's eq.
+//             (1)-(2): as printed, the second class' logit is missing and no column could turn on
+//             reliably
 //   gradient  d scale / dm = slope / T p (1 - p)    (straight through the threshold)
 //             d loss / d scale[u] = sum_i dw[i] Q(w[i]) over the unit
 //   threshold estimator (Piggyback): scale = [m >= threshold], d scale / dm = 1
@@ -23,7 +24,7 @@ typedef struct {
     const ohmi_grid *grid; // n_levels = 0: float weights
     ohmi_layer *layer;
     ohmi_units *units;
-    const uint8_t *bits;   // activate: the scales of a task
+    const uint8_t *bits; // activate: the scales of a task
     int layer_index, t;
     ohmi_update weights, masks; // rules of this step
     bool has_masks, skip_weights;
@@ -35,7 +36,8 @@ static float mask_chance(const job *j, int64_t u, bool with_noise) {
                     (j->units->mask[u] - (float)config->method.mask_threshold);
     float noise = 0;
     if (with_noise && config->method.mask_noise) {
-        const ohmi_rng rng = {.seed = (uint64_t)config->seed, .purpose = OHMI_RNG_GUMBEL,
+        const ohmi_rng rng = {.seed = (uint64_t)config->seed,
+                              .purpose = OHMI_RNG_GUMBEL,
                               .task = (uint32_t)j->t,
                               .place = (uint32_t)j->layer_index +
                                        1000u * (uint32_t)j->learner->position.step};
@@ -105,8 +107,11 @@ static void effective_work(void *context, int64_t begin, int64_t end, int thread
 static void make_effective(ohmi_learner *learner, int t, bool from_bits, bool quantised) {
     static const ohmi_grid none = {0};
     for (int i = 0; i < learner->network->n_layers; i++) {
-        job j = {.learner = learner, .layer = &learner->network->layers[i],
-                 .units = &learner->units[i], .layer_index = i, .t = t};
+        job j = {.learner = learner,
+                 .layer = &learner->network->layers[i],
+                 .units = &learner->units[i],
+                 .layer_index = i,
+                 .t = t};
         j.grid = quantised ? &learner->weight_grid : &none;
         j.bits = from_bits ? learner->learned[t].bits[i] : NULL;
         j.layer->step = quantised ? j.units->lsb : 1.0f;
@@ -161,7 +166,8 @@ static float mask_gradient(const job *j, int64_t u, double d_scale) {
         return (float)d_scale;
     }
     const double p = (double)mask_chance(j, u, true);
-    const double slope = j->learner->config->method.mask_slope / j->learner->config->method.mask_temperature;
+    const double slope =
+        j->learner->config->method.mask_slope / j->learner->config->method.mask_temperature;
     return (float)(d_scale * slope * p * (1 - p));
 }
 
@@ -213,8 +219,13 @@ void ohmi_learner_update(ohmi_learner *learner, int t, double lr, double mask_lr
 
     // weights and masks
     for (int i = 0; i < network->n_layers; i++) {
-        job j = {.learner = learner, .layer = &network->layers[i], .units = &learner->units[i],
-                 .layer_index = i, .t = t, .has_masks = has_masks, .skip_weights = skip_weights,
+        job j = {.learner = learner,
+                 .layer = &network->layers[i],
+                 .units = &learner->units[i],
+                 .layer_index = i,
+                 .t = t,
+                 .has_masks = has_masks,
+                 .skip_weights = skip_weights,
                  .grid = &learner->weight_grid};
         j.weights = ohmi_update_rule(config, lr, step);
         j.masks = ohmi_update_rule(config, mask_lr, learner->position.mask_step);
@@ -225,7 +236,8 @@ void ohmi_learner_update(ohmi_learner *learner, int t, double lr, double mask_lr
 
     // the task's own parameters; clips have a rate of their own, no decay, and stay positive
     const ohmi_update rule = ohmi_update_rule(config, lr, step);
-    ohmi_update clip_rule = ohmi_update_rule(config, config->train.clip_lr * lr / config->train.lr, step);
+    ohmi_update clip_rule =
+        ohmi_update_rule(config, config->train.clip_lr * lr / config->train.lr, step);
     clip_rule.decay = 0;
     int64_t at = 0;
     for (int i = 0; i <= network->n_nodes; i++) {
@@ -235,7 +247,8 @@ void ohmi_learner_update(ohmi_learner *learner, int t, double lr, double mask_lr
         }
         float *square = learner->parameter_square;
         ohmi_update_weights(task->trainable + at, learner->parameter_velocity + at,
-                            is_adam ? square + at : NULL, network->d_trainable + at, clip - at, &rule);
+                            is_adam ? square + at : NULL, network->d_trainable + at, clip - at,
+                            &rule);
         if (i < network->n_nodes) {
             ohmi_update_weights(task->trainable + clip, learner->parameter_velocity + clip,
                                 is_adam ? square + clip : NULL, network->d_trainable + clip, 1,

@@ -5,7 +5,8 @@
 //   moved       = floor(budget alpha)
 //   drop score  = sum |w| over the unit + 1e-5 u (u uniform, breaks ties among zero units): the
 //                 `budget - moved` largest are kept
-//   grow score  = sum |dw| over the unit (the dense gradient of this step): the `moved` largest of the
+//   grow score  = sum |dw| over the unit (the dense gradient of this step): the `moved` largest of
+//   the
 //                 units that are free or were just dropped
 // Units that were not owned before start at zero with zero momentum; a dropped unit that is grown
 // again keeps its weights. The step of the weights is skipped. Units of earlier tasks take no part.
@@ -65,7 +66,8 @@ static void grow_layer(ohmi_learner *learner, int t, int layer_index, double alp
         return;
     }
     job j = {.learner = learner, .layer = layer, .units = units, .t = t};
-    j.noise = (ohmi_rng){.seed = (uint64_t)learner->config->seed, .purpose = OHMI_RNG_DROP,
+    j.noise = (ohmi_rng){.seed = (uint64_t)learner->config->seed,
+                         .purpose = OHMI_RNG_DROP,
                          .task = (uint32_t)t,
                          .place = (uint32_t)layer_index + 1000u * (uint32_t)learner->position.step};
 

@@ -68,8 +68,8 @@ ohm_status ohmi_learner_new(ohmi_learner **out, const ohmi_config *config, const
         goto done;
     }
     if (tasks->n_tasks > OHMI_MAX_TASKS) {
-        status = ohmi_fail(err, OHM_ERR_CONFIG, "%d tasks, at most %d are supported", tasks->n_tasks,
-                           (int)OHMI_MAX_TASKS);
+        status = ohmi_fail(err, OHM_ERR_CONFIG, "%d tasks, at most %d are supported",
+                           tasks->n_tasks, (int)OHMI_MAX_TASKS);
         goto done;
     }
     l->config = config;
@@ -99,8 +99,8 @@ ohm_status ohmi_learner_new(ohmi_learner **out, const ohmi_config *config, const
         goto done;
     }
     for (int t = 0; t < tasks->n_tasks; t++) {
-        def.max_classes = tasks->task[t].n_classes > def.max_classes ? tasks->task[t].n_classes
-                                                                     : def.max_classes;
+        def.max_classes =
+            tasks->task[t].n_classes > def.max_classes ? tasks->task[t].n_classes : def.max_classes;
     }
     OHM_TRY(ohmi_network_new(&l->network, &def, err));
 
@@ -136,8 +136,8 @@ void ohmi_learner_free(ohmi_learner **learner) {
     const int n_layers = l->network ? l->network->n_layers : 0;
     for (int i = 0; l->units && i < n_layers; i++) {
         ohmi_units *u = &l->units[i];
-        void *blocks[] = {u->own,   u->on,       u->mask,  u->mask_mean, u->mask_square,
-                          u->score, u->velocity, u->square};
+        void *blocks[] = {u->own,         u->on,    u->mask,     u->mask_mean,
+                          u->mask_square, u->score, u->velocity, u->square};
         for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++) {
             ohmi_free(blocks[b]);
         }
@@ -188,8 +188,8 @@ int64_t ohmi_budget(const ohmi_config *config, const ohmi_layout *layout, int t,
     if (is_first_layer && config->method.first_layer_dense) {
         return t == 0 ? n_free : 0;
     }
-    const double density = t == 0 ? config->method.density_first
-                                  : config->method.density_rest / (double)(n_tasks - 1);
+    const double density =
+        t == 0 ? config->method.density_first : config->method.density_rest / (double)(n_tasks - 1);
     int64_t budget = llround(density * (double)layout->n_units);
     budget = budget < 1 ? 1 : budget;
     return budget < n_free ? budget : n_free;
@@ -229,9 +229,13 @@ static void claim(ohmi_learner *learner, int t, int layer_index) {
     ohmi_layer *layer = &learner->network->layers[layer_index];
     const ohmi_layout *layout = &units->layout;
     const uint64_t seed = (uint64_t)learner->config->seed;
-    const ohmi_rng order = {.seed = seed, .purpose = OHMI_RNG_CLAIM, .task = (uint32_t)t,
+    const ohmi_rng order = {.seed = seed,
+                            .purpose = OHMI_RNG_CLAIM,
+                            .task = (uint32_t)t,
                             .place = (uint32_t)layer_index};
-    const ohmi_rng draw = {.seed = seed, .purpose = OHMI_RNG_INIT, .task = (uint32_t)t,
+    const ohmi_rng draw = {.seed = seed,
+                           .purpose = OHMI_RNG_INIT,
+                           .task = (uint32_t)t,
                            .place = (uint32_t)layer_index};
 
     // the free units in random order, the first `budget` of them
@@ -268,7 +272,8 @@ ohm_status ohmi_learner_begin(ohmi_learner *learner, int t, ohm_error *err) {
     memset(learner->parameter_square, 0, (size_t)network->max_trainable * sizeof(float));
     for (int i = 0; i < network->n_layers; i++) {
         ohmi_units *units = &learner->units[i];
-        const size_t n = (size_t)units->layout.n_units, n_weights = (size_t)network->layers[i].n_weights;
+        const size_t n = (size_t)units->layout.n_units,
+                     n_weights = (size_t)network->layers[i].n_weights;
         if (is_alone) {
             // each task from scratch with every weight: nothing of the task before is kept
             memset(units->own, 0, n);
@@ -290,8 +295,7 @@ done:
 }
 
 void ohmi_learner_fit_steps(ohmi_learner *learner, int t) {
-    if (!learner->is_quantised ||
-        (t > 0 && learner->config->method.growth != OHMI_GROWTH_DENSE)) {
+    if (!learner->is_quantised || (t > 0 && learner->config->method.growth != OHMI_GROWTH_DENSE)) {
         return;
     }
     for (int i = 0; i < learner->network->n_layers; i++) {

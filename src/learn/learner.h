@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is learned: the shared weights with their owners and masks, and what each task keeps.
 //
-// Every method is one formula (the levels of the scale are {0, 1} here): for task t and unit u of a layer
+// Every method is one formula (the levels of the scale are {0, 1} here): for task t and unit u of a
+// layer
 //
 //     w_eff[u] = scale[u] Q(w[u])      scale[u] = 0            u is free, or owned by a later task
 //                                              = mask_t[u]    owned by an earlier task
@@ -27,35 +28,35 @@ enum { OHMI_MAX_TASKS = 254 };
 // The units of one layer.
 typedef struct {
     ohmi_layout layout;
-    uint8_t *own;     // 0 = free, else 1-based task                     (n_units)
-    uint8_t *on;      // scale of the active task                        (n_units)
-    float *mask;      // real mask of the task in training               (n_units)
-    float *mask_mean; // Adam's first moment                             (n_units)
+    uint8_t *own;       // 0 = free, else 1-based task                     (n_units)
+    uint8_t *on;        // scale of the active task                        (n_units)
+    float *mask;        // real mask of the task in training               (n_units)
+    float *mask_mean;   // Adam's first moment                             (n_units)
     float *mask_square; // Adam's second moment                          (n_units)
-    float *score;     // scratch of growth                               (n_units)
-    float *velocity;  // momentum of the weights, or Adam's first moment (n_weights)
-    float *square;    // Adam's second moment; NULL with SGD             (n_weights)
-    int64_t budget;   // units of the task in training
-    float lsb;        // worth of one weight code, fixed with the first task
+    float *score;       // scratch of growth                               (n_units)
+    float *velocity;    // momentum of the weights, or Adam's first moment (n_weights)
+    float *square;      // Adam's second moment; NULL with SGD             (n_weights)
+    int64_t budget;     // units of the task in training
+    float lsb;          // worth of one weight code, fixed with the first task
 } ohmi_units;
 
 // What is kept of a task, and what was measured when it was learned.
 typedef struct {
     ohmi_task_parameters *parameters; // NULL before its turn
-    uint8_t **bits;   // per layer: scale of unit u = bit u % 8 of byte u / 8 ((n_units + 7) / 8)
+    uint8_t **bits; // per layer: scale of unit u = bit u % 8 of byte u / 8 ((n_units + 7) / 8)
     double accuracy, accuracy_float, accuracy_integer, loss; // on test; NaN when not measured
     double columns_new, columns_on;
-    double digest[4]; // SHA-256 of the test logits when learned, as 4 x 53 bits (first 212 bits)
+    double digest[4]; // SHA-256 of the test logits when learned, as 4 x 52 bits
 } ohmi_learned;
 
 // Where training stands; plain numbers, so that a checkpoint is one array.
 typedef struct {
-    double task, epoch, batch; // next batch to learn
-    double step;               // steps done in this task
-    double mask_step;          // Adam steps of the masks
+    double task, epoch, batch;        // next batch to learn
+    double step;                      // steps done in this task
+    double mask_step;                 // Adam steps of the masks
     double loss_sum, n_right, n_seen; // of the epoch so far
-    double csv_bytes;          // size of metrics.csv
-    double is_started;         // the task's units are claimed
+    double csv_bytes;                 // size of metrics.csv
+    double is_started;                // the task's units are claimed
 } ohmi_position;
 
 typedef struct {
@@ -63,9 +64,9 @@ typedef struct {
     const ohmi_tasks *tasks;
     ohmi_network *network;
     ohmi_grid weight_grid, activation_grid;
-    ohmi_units *units;      // per layer
-    ohmi_learned *learned;  // per task
-    double *matrix;         // accuracy after learning task i on task j, NaN = not measured (T, T)
+    ohmi_units *units;     // per layer
+    ohmi_learned *learned; // per task
+    double *matrix;        // accuracy after learning task i on task j, NaN = not measured (T, T)
     float *parameter_velocity; // of the task's trainable parameters      (max_trainable)
     float *parameter_square;   // Adam only
     ohmi_position position;
@@ -102,7 +103,8 @@ void ohmi_learner_prepare(ohmi_learner *learner, int t);
 
 // One step of the weights and masks of task t after a backward pass. lr: of the weights;
 // mask_lr = 0 leaves the masks. skip_weights on a step of growth.
-void ohmi_learner_update(ohmi_learner *learner, int t, double lr, double mask_lr, bool skip_weights);
+void ohmi_learner_update(ohmi_learner *learner, int t, double lr, double mask_lr,
+                         bool skip_weights);
 
 // Drop and grow on every layer (growth.c). alpha: part of the task's units that move.
 void ohmi_learner_grow(ohmi_learner *learner, int t, double alpha);

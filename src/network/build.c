@@ -57,11 +57,18 @@ static int add_conv(ohmi_build *build, int input, const char *stem, int channels
         build->has_overflow = true;
         return input;
     }
-    ohmi_conv shape = {.n = build->batch, .c = from->c, .k = channels, .h = from->h, .w = from->w,
-                       .r = size_r, .s = size_s, .stride = stride, .pad = pad};
+    ohmi_conv shape = {.n = build->batch,
+                       .c = from->c,
+                       .k = channels,
+                       .h = from->h,
+                       .w = from->w,
+                       .r = size_r,
+                       .s = size_s,
+                       .stride = stride,
+                       .pad = pad};
     ohmi_conv_complete(&shape);
-    ohmi_node *node = append(build, OHMI_NODE_CONV, stem, build->n_layers + 1, input, channels,
-                             shape.p, shape.q);
+    ohmi_node *node =
+        append(build, OHMI_NODE_CONV, stem, build->n_layers + 1, input, channels, shape.p, shape.q);
     node->layer = build->n_layers;
     ohmi_layer *layer = &build->layers[build->n_layers++];
     memset(layer, 0, sizeof *layer);
@@ -217,8 +224,14 @@ static ohm_status take_memory(ohmi_network *network, bool is_training, ohm_error
         slot_at[s] = gradients;
         gradients += slot_size[s];
     }
-    ohmi_conv head = {.n = network->batch, .c = network->head_inputs, .k = network->max_classes,
-                      .h = 1, .w = 1, .r = 1, .s = 1, .stride = 1};
+    ohmi_conv head = {.n = network->batch,
+                      .c = network->head_inputs,
+                      .k = network->max_classes,
+                      .h = 1,
+                      .w = 1,
+                      .r = 1,
+                      .s = 1,
+                      .stride = 1};
     ohmi_conv_complete(&head);
     work = network->kernels->workspace(&head);
     for (int l = 0; l < network->n_layers; l++) {
@@ -229,9 +242,10 @@ static ohm_status take_memory(ohmi_network *network, bool is_training, ohm_error
     // blocks
     network->value_pool = ohmi_alloc(values, sizeof(float));
     network->work = ohmi_alloc(work, 1);
-    network->logits = ohmi_alloc((size_t)network->n_pad * (size_t)network->logits_pad, sizeof(float));
-    network->head_w = ohmi_alloc((size_t)network->max_classes * (size_t)network->head_inputs,
-                                 sizeof(float));
+    network->logits =
+        ohmi_alloc((size_t)network->n_pad * (size_t)network->logits_pad, sizeof(float));
+    network->head_w =
+        ohmi_alloc((size_t)network->max_classes * (size_t)network->head_inputs, sizeof(float));
     network->scratch_channels = ohmi_alloc((size_t)channels * 3, sizeof(float));
     network->partial = ohmi_alloc(64 * (2 * (size_t)channels + 1), sizeof(double));
     bool failed = !network->value_pool || !network->work || !network->logits || !network->head_w ||
@@ -240,8 +254,8 @@ static ohm_status take_memory(ohmi_network *network, bool is_training, ohm_error
         network->gradient_pool = ohmi_alloc(gradients, sizeof(float));
         network->scratch = ohmi_alloc(largest, sizeof(float));
         network->d_trainable = ohmi_alloc((size_t)network->max_trainable, sizeof(float));
-        network->d_logits = ohmi_alloc((size_t)network->n_pad * (size_t)network->logits_pad,
-                                       sizeof(float));
+        network->d_logits =
+            ohmi_alloc((size_t)network->n_pad * (size_t)network->logits_pad, sizeof(float));
         failed = failed || !network->gradient_pool || !network->scratch || !network->d_trainable ||
                  !network->d_logits;
     }
@@ -349,9 +363,9 @@ void ohmi_network_free(ohmi_network **network) {
         ohmi_free(n->layers[l].w_eff);
         ohmi_free(n->layers[l].dw);
     }
-    void *blocks[] = {n->nodes,  n->layers,  n->value_pool,       n->work,
-                      n->logits, n->head_w,  n->scratch_channels, n->partial,
-                      n->scratch, n->d_trainable, n->d_logits,    n->gradient_pool};
+    void *blocks[] = {n->nodes,   n->layers,      n->value_pool,       n->work,
+                      n->logits,  n->head_w,      n->scratch_channels, n->partial,
+                      n->scratch, n->d_trainable, n->d_logits,         n->gradient_pool};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
         ohmi_free(blocks[i]);
     }
@@ -372,7 +386,8 @@ ohm_status ohmi_task_parameters_new(ohmi_task_parameters **out, const ohmi_netwo
         p->statistics = ohmi_alloc((size_t)p->n_statistics, sizeof(float));
     }
     if (!p || !p->trainable || !p->statistics) {
-        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the parameters of task %d", task + 1);
+        status =
+            ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the parameters of task %d", task + 1);
         goto done;
     }
 

@@ -11,9 +11,9 @@ typedef struct {
     ohmi_node nodes[OHMI_MAX_NODES];
     ohmi_layer layers[OHMI_MAX_NODES];
     int n_nodes, n_layers;
-    double width;        // factor of the widths
+    double width; // factor of the widths
     int batch;
-    bool has_overflow;   // more nodes than room, or a map became empty
+    bool has_overflow; // more nodes than room, or a map became empty
 } ohmi_build;
 
 int ohmi_build_input(ohmi_build *build, int channels, int height, int width);

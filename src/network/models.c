@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The models, as lists of nodes.
 //
-//   vgg16_bn  CPG's (Hung et al., NeurIPS 2019): convolutions 64 64 M 128 128 M 256 x3 M 512 x3 M 512 x3 M,
-//             3 x 3, pad 1, batch norm, ReLU; then linear 512 -> 4096 -> 4096 with bias and ReLU; head.
-//             Pools that would see a map smaller than 2 x 2 are left out (28 x 28 images).
+//   vgg16_bn  CPG's (Hung et al., NeurIPS 2019): convolutions 64 64 M 128 128 M 256 x3 M 512 x3 M
+//   512 x3 M,
+//             3 x 3, pad 1, batch norm, ReLU; then linear 512 -> 4096 -> 4096 with bias and ReLU;
+//             head. Pools that would see a map smaller than 2 x 2 are left out (28 x 28 images).
 //   vgg8      128 128 M 256 256 M 512 512 M, linear 1024 (the network of the NeuroSim studies)
 //   resnet20  He et al., CVPR 2016, section 4.2: 16, 3 blocks each of 16 32 64, shortcut by 1 x 1
 //   resnet18, resnet50   section 4.1; images up to 64 pixels: a 3 x 3 stem without pooling
@@ -28,8 +29,8 @@ static int stack(ohmi_build *build, int at, const int *channels, int n) {
 }
 
 static int vgg16_bn(ohmi_build *build, int at) {
-    static const int channels[] = {64,  64,  0,   128, 128, 0,   256, 256, 256,
-                                   0,   512, 512, 512, 0,   512, 512, 512, 0};
+    static const int channels[] = {64, 64,  0,   128, 128, 0,   256, 256, 256,
+                                   0,  512, 512, 512, 0,   512, 512, 512, 0};
     at = stack(build, at, channels, (int)(sizeof channels / sizeof *channels));
     at = ohmi_build_bias(build, ohmi_build_linear(build, at, 4096));
     return ohmi_build_bias(build, ohmi_build_linear(build, at, 4096));
@@ -51,7 +52,8 @@ static int small(ohmi_build *build, int at) {
 static int basic_block(ohmi_build *build, int at, int channels, int stride, bool same_width) {
     int shortcut = at;
     if (stride != 1 || !same_width) {
-        shortcut = ohmi_build_norm(build, ohmi_build_conv(build, at, channels, 1, stride, 0), -1, false);
+        shortcut =
+            ohmi_build_norm(build, ohmi_build_conv(build, at, channels, 1, stride, 0), -1, false);
     }
     int y = ohmi_build_norm(build, ohmi_build_conv(build, at, channels, 3, stride, 1), -1, true);
     y = ohmi_build_conv(build, y, channels, 3, 1, 1);
@@ -62,8 +64,8 @@ static int basic_block(ohmi_build *build, int at, int channels, int stride, bool
 static int bottleneck(ohmi_build *build, int at, int channels, int stride, bool same_width) {
     int shortcut = at;
     if (stride != 1 || !same_width) {
-        shortcut =
-            ohmi_build_norm(build, ohmi_build_conv(build, at, 4 * channels, 1, stride, 0), -1, false);
+        shortcut = ohmi_build_norm(build, ohmi_build_conv(build, at, 4 * channels, 1, stride, 0),
+                                   -1, false);
     }
     int y = ohmi_build_norm(build, ohmi_build_conv(build, at, channels, 1, 1, 0), -1, true);
     y = ohmi_build_norm(build, ohmi_build_conv(build, y, channels, 3, stride, 1), -1, true);
@@ -144,9 +146,10 @@ ohm_status ohmi_model_build(ohmi_build *build, const ohmi_network_def *def, ohm_
             nearest_distance = distance;
         }
     }
-    ohm_status status = ohmi_fail(err, OHM_ERR_CONFIG, "'network.model' is '%s', which is unknown",
-                                  def->model);
-    ohmi_hint(err, "did you mean '%s'? known are vgg16_bn, vgg8, resnet18, resnet20, resnet50, small",
+    ohm_status status =
+        ohmi_fail(err, OHM_ERR_CONFIG, "'network.model' is '%s', which is unknown", def->model);
+    ohmi_hint(err,
+              "did you mean '%s'? known are vgg16_bn, vgg8, resnet18, resnet20, resnet50, small",
               models[nearest].name);
     return status;
 }

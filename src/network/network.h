@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A convolutional network as a list of nodes in order of computation, with forward and backward.
 //
-// Activations are float [y][x][batch][channel] as kernel.h has them. In a quantised network a node's
-// values are integers (as floats) and its `step` says what one is worth: real value = value * step.
-// Products of integer weights and integer activations are exact in every kernel, so the quantised
-// forward pass has the same bits on every backend. Gradients are always of real values.
+// Activations are float [y][x][batch][channel] as kernel.h has them. In a quantised network a
+// node's values are integers (as floats) and its `step` says what one is worth: real value = value
+// * step. Products of integer weights and integer activations are exact in every kernel, so the
+// quantised forward pass has the same bits on every backend. Gradients are always of real values.
 //
 // Nodes
 //   CONV   value = w_eff (*) input, no bias; a linear layer is the 1 x 1 case, and a flatten is a
 //          filter as large as the map (the same order of inputs as PyTorch's flatten)
-//   NORM   pre = a * value + b (+ residual), then ReLU, then the activation quantiser, each optional;
+//   NORM   pre = a * value + b (+ residual), then ReLU, then the activation quantiser, each
+//   optional;
 //          a, b are batch norm (per task) or a bias
 //   MAXPOOL, AVGPOOL (global mean)
 //   HEAD   the task's classifier: linear with bias, per task, 8-bit weights when quantised
@@ -37,33 +38,33 @@ typedef enum {
 
 // Weights shared by all tasks.
 typedef struct {
-    char name[64];      // "conv1"
+    char name[64]; // "conv1"
     ohmi_conv shape;
-    int64_t n_weights;  // K C R S
-    float *w;           // float32 master weights                       (K, C, R, S)
-    float *w_eff;       // what the forward pass multiplies with: masked and quantised (K, C, R, S)
-    float *dw;          // gradient of the loss by the real effective weight (K, C, R, S)
-    float step;         // worth of one unit of w_eff; 1 when not quantised
+    int64_t n_weights; // K C R S
+    float *w;          // float32 master weights                       (K, C, R, S)
+    float *w_eff;      // what the forward pass multiplies with: masked and quantised (K, C, R, S)
+    float *dw;         // gradient of the loss by the real effective weight (K, C, R, S)
+    float step;        // worth of one unit of w_eff; 1 when not quantised
 } ohmi_layer;
 
 typedef struct {
     ohmi_node_kind kind;
     char name[64];
-    int input;          // node whose value goes in; -1 for INPUT
-    int residual;       // NORM: node added before ReLU; -1 = none
-    int c, h, w;        // output channels and map
+    int input;    // node whose value goes in; -1 for INPUT
+    int residual; // NORM: node added before ReLU; -1 = none
+    int c, h, w;  // output channels and map
     int c_pad;
-    int layer;          // CONV: index into layers; else -1
+    int layer;                                            // CONV: index into layers; else -1
     bool has_batchnorm, has_bias, has_relu, is_quantised; // NORM
-    int window, stride, pad; // MAXPOOL
+    int window, stride, pad;                              // MAXPOOL
     // offsets into the task's parameters; -1 = none
     int64_t gamma, beta, bias, clip; // trainable, NORM                 (c), (c), (c), (1)
     int64_t mean, variance;          // statistics, NORM                (c), (c)
-    float *value;       // (h, w, n_pad, c_pad)
-    float *gradient;    // of the real value; shared memory, valid during its turn of the backward pass
-    uint8_t *index;     // MAXPOOL: winner in the window                (h, w, n_pad, c_pad)
-    float step;         // worth of one unit of value
-    float *a, *b;       // NORM: the affine map of the last forward     (c_pad)
+    float *value;                    // (h, w, n_pad, c_pad)
+    float *gradient; // of the real value; shared memory, valid during its turn of the backward pass
+    uint8_t *index;  // MAXPOOL: winner in the window                (h, w, n_pad, c_pad)
+    float step;      // worth of one unit of value
+    float *a, *b;    // NORM: the affine map of the last forward     (c_pad)
     float *inverse_deviation, *centre; // NORM with batch norm          (c_pad), in real units
 } ohmi_node;
 
@@ -71,8 +72,9 @@ typedef struct {
 typedef struct {
     int n_classes;
     int64_t n_trainable, n_statistics;
-    float *trainable;   // gamma, beta, bias, clip of every node; head weights (n_classes, c); head bias
-    float *statistics;  // running mean and variance
+    float
+        *trainable; // gamma, beta, bias, clip of every node; head weights (n_classes, c); head bias
+    float *statistics; // running mean and variance
 } ohmi_task_parameters;
 
 typedef struct {
@@ -85,40 +87,40 @@ typedef struct {
     ohmi_node *nodes;
     ohmi_layer *layers;
     const ohmi_kernels *kernels;
-    ohmi_grid activation_grid;  // n_levels = 0: activations are float
-    float head_top;             // largest head weight code, 127; 0 = float head
-    float input_step;           // worth of an input unit when quantised, else 1
-    int64_t head_offset;        // trainable parameters before the head
+    ohmi_grid activation_grid; // n_levels = 0: activations are float
+    float head_top;            // largest head weight code, 127; 0 = float head
+    float input_step;          // worth of an input unit when quantised, else 1
+    int64_t head_offset;       // trainable parameters before the head
     int64_t n_statistics;
     int head_inputs;
     ohmi_task_parameters *task; // bound
     float *d_trainable;         // gradient of task->trainable           (max_trainable)
     int64_t max_trainable;
-    float *head_w;              // effective head weights of this forward (max_classes, head_inputs)
-    float *logits;              // (n_pad, logits_pad)
-    float *d_logits;            // (n_pad, logits_pad)
+    float *head_w;   // effective head weights of this forward (max_classes, head_inputs)
+    float *logits;   // (n_pad, logits_pad)
+    float *d_logits; // (n_pad, logits_pad)
     int logits_pad, max_classes;
     float head_step;
-    void *work;                 // workspace of the kernels
-    float *scratch;             // one more gradient, for sums of two paths
-    double *partial;            // sums by chunk of a norm              (64, 2 max c_pad + 1)
-    float *scratch_channels;    // (3, max c_pad)
+    void *work;              // workspace of the kernels
+    float *scratch;          // one more gradient, for sums of two paths
+    double *partial;         // sums by chunk of a norm              (64, 2 max c_pad + 1)
+    float *scratch_channels; // (3, max c_pad)
     ohmi_network_times times;
-    float *gradient_pool;       // all gradients
+    float *gradient_pool; // all gradients
     float *value_pool;
 } ohmi_network;
 
 typedef struct {
-    const char *model;      // "vgg16_bn", "vgg8", "resnet18", "resnet20", "resnet50", "small"
-    double width;           // factor of the widths
+    const char *model; // "vgg16_bn", "vgg8", "resnet18", "resnet20", "resnet50", "small"
+    double width;      // factor of the widths
     int channels, height, width_pixels; // of an image
-    int batch;              // images at most
-    int max_classes;        // of any task
-    bool is_training;       // false: no gradients are kept
+    int batch;                          // images at most
+    int max_classes;                    // of any task
+    bool is_training;                   // false: no gradients are kept
     const ohmi_kernels *kernels;
     ohmi_grid activation_grid;
-    int head_bits;          // 0 = float
-    float input_step;       // 1 when not quantised
+    int head_bits;    // 0 = float
+    float input_step; // 1 when not quantised
 } ohmi_network_def;
 
 // Names of the models, NULL-terminated.
@@ -139,7 +141,8 @@ void ohmi_task_parameters_free(ohmi_task_parameters **task);
 typedef enum { OHMI_MODE_TRAIN, OHMI_MODE_INFER } ohmi_mode;
 
 // Forward pass with the bound task. x: (h, w, n_pad, c_pad) of n images, borrowed until backward is
-// done. TRAIN: batch statistics, running ones updated with `momentum`. Logits: real, (n_pad, logits_pad).
+// done. TRAIN: batch statistics, running ones updated with `momentum`. Logits: real, (n_pad,
+// logits_pad).
 void ohmi_network_forward(ohmi_network *network, const float *x, int n, ohmi_mode mode,
                           float momentum);
 
@@ -152,6 +155,5 @@ void ohmi_network_backward(ohmi_network *network, int n);
 
 // The index of the largest logit of image i (the first of equals).
 int ohmi_network_answer(const ohmi_network *network, int i);
-
 
 #endif

@@ -20,7 +20,7 @@ typedef struct {
     const float *x;        // input value           (h, w, n_pad, c_pad)
     const float *residual; // residual value, or NULL
     float residual_step;
-    float *dx;             // backward: g, then the gradient of the input
+    float *dx; // backward: g, then the gradient of the input
     float *d_residual;
     bool add_residual;
     int n;
@@ -56,7 +56,8 @@ static void moments_work(void *context, int64_t begin, int64_t end, int thread) 
     for (int64_t chunk = begin; chunk < end; chunk++) {
         double *sum = j->network->partial + chunk * 2 * c;
         memset(sum, 0, (size_t)(2 * c) * sizeof *sum);
-        const int64_t last = (chunk + 1) * j->chunk < j->n_pixels ? (chunk + 1) * j->chunk : j->n_pixels;
+        const int64_t last =
+            (chunk + 1) * j->chunk < j->n_pixels ? (chunk + 1) * j->chunk : j->n_pixels;
         for (int64_t pixel = chunk * j->chunk; pixel < last; pixel++) {
             for (int row = 0; row < j->n; row += ROWS_AT_ONCE) {
                 const int n_rows = j->n - row < ROWS_AT_ONCE ? j->n - row : ROWS_AT_ONCE;
@@ -162,7 +163,8 @@ void ohmi_norm_forward(ohmi_network *network, ohmi_node *node, int n, ohmi_mode 
                 variance = variance > 0 ? variance : 0;
                 float *running = task->statistics;
                 const double unbiased = count > 1 ? variance * count / (count - 1) : variance;
-                running[node->mean + i] += momentum * (float)(mean - (double)running[node->mean + i]);
+                running[node->mean + i] +=
+                    momentum * (float)(mean - (double)running[node->mean + i]);
                 running[node->variance + i] +=
                     momentum * (float)(unbiased - (double)running[node->variance + i]);
             } else {
@@ -236,7 +238,8 @@ static void gate_work(void *context, int64_t begin, int64_t end, int thread) {
     for (int64_t chunk = begin; chunk < end; chunk++) {
         double *sum = j->network->partial + chunk * (2 * c + 1);
         memset(sum, 0, (size_t)(2 * c + 1) * sizeof *sum);
-        const int64_t last = (chunk + 1) * j->chunk < j->n_pixels ? (chunk + 1) * j->chunk : j->n_pixels;
+        const int64_t last =
+            (chunk + 1) * j->chunk < j->n_pixels ? (chunk + 1) * j->chunk : j->n_pixels;
         for (int64_t pixel = chunk * j->chunk; pixel < last; pixel++) {
             for (int64_t row = 0; row < j->n; row++) {
                 const int64_t at = (pixel * n_pad + row) * c;
@@ -278,8 +281,8 @@ static void finish_work(void *context, int64_t begin, int64_t end, int thread) {
     }
 }
 
-void ohmi_norm_backward(ohmi_network *network, ohmi_node *node, int n, float *dx,
-                        float *d_residual, bool add_residual) {
+void ohmi_norm_backward(ohmi_network *network, ohmi_node *node, int n, float *dx, float *d_residual,
+                        bool add_residual) {
     const ohmi_node *input = &network->nodes[node->input];
     const ohmi_node *residual = node->residual >= 0 ? &network->nodes[node->residual] : NULL;
     const ohmi_task_parameters *task = network->task;

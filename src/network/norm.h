@@ -21,7 +21,7 @@ void ohmi_norm_forward(ohmi_network *network, ohmi_node *node, int n, ohmi_mode 
 
 // Reads node->gradient; overwrites dx (gradient of the real input); adds to or sets
 // d_residual (nullable) as add_residual says.
-void ohmi_norm_backward(ohmi_network *network, ohmi_node *node, int n, float *dx,
-                        float *d_residual, bool add_residual);
+void ohmi_norm_backward(ohmi_network *network, ohmi_node *node, int n, float *dx, float *d_residual,
+                        bool add_residual);
 
 #endif

@@ -9,7 +9,7 @@
 
 typedef struct {
     const ohmi_node *node, *input;
-    int64_t map;     // floats of a pixel = n_pad * c_pad
+    int64_t map; // floats of a pixel = n_pad * c_pad
     float *dx;
 } job;
 
@@ -101,7 +101,8 @@ void ohmi_maxpool_backward(const ohmi_network *network, const ohmi_node *node, f
 
 void ohmi_avgpool_forward(const ohmi_network *network, ohmi_node *node) {
     const ohmi_node *input = &network->nodes[node->input];
-    const int64_t map = (int64_t)network->n_pad * node->c_pad, n_pixels = (int64_t)input->h * input->w;
+    const int64_t map = (int64_t)network->n_pad * node->c_pad,
+                  n_pixels = (int64_t)input->h * input->w;
     const float scale = input->step / (float)n_pixels;
     memcpy(node->value, input->value, (size_t)map * sizeof(float));
     for (int64_t pixel = 1; pixel < n_pixels; pixel++) {
@@ -117,7 +118,8 @@ void ohmi_avgpool_forward(const ohmi_network *network, ohmi_node *node) {
 
 void ohmi_avgpool_backward(const ohmi_network *network, const ohmi_node *node, float *dx) {
     const ohmi_node *input = &network->nodes[node->input];
-    const int64_t map = (int64_t)network->n_pad * node->c_pad, n_pixels = (int64_t)input->h * input->w;
+    const int64_t map = (int64_t)network->n_pad * node->c_pad,
+                  n_pixels = (int64_t)input->h * input->w;
     const float scale = 1.0f / (float)n_pixels;
     for (int64_t pixel = 0; pixel < n_pixels; pixel++) {
         for (int64_t i = 0; i < map; i++) {

@@ -22,8 +22,14 @@ static double now_s(void) {
 }
 
 static ohmi_conv head_shape(const ohmi_network *network) {
-    ohmi_conv shape = {.n = network->batch, .c = network->head_inputs, .k = network->task->n_classes,
-                       .h = 1, .w = 1, .r = 1, .s = 1, .stride = 1};
+    ohmi_conv shape = {.n = network->batch,
+                       .c = network->head_inputs,
+                       .k = network->task->n_classes,
+                       .h = 1,
+                       .w = 1,
+                       .r = 1,
+                       .s = 1,
+                       .stride = 1};
     ohmi_conv_complete(&shape);
     return shape;
 }
@@ -50,7 +56,8 @@ static void head_forward(ohmi_network *network, const ohmi_node *node) {
     } else {
         memcpy(network->head_w, w, (size_t)(n_classes * n_inputs) * sizeof *w);
     }
-    network->kernels->forward(network->logits, input->value, network->head_w, &shape, network->work);
+    network->kernels->forward(network->logits, input->value, network->head_w, &shape,
+                              network->work);
     const float scale = network->head_step * input->step;
     for (int64_t i = 0; i < network->n_pad; i++) {
         for (int64_t k = 0; k < n_classes; k++) {
@@ -234,7 +241,8 @@ void ohmi_network_backward(ohmi_network *network, int n) {
         }
         case OHMI_NODE_NORM: {
             // a norm is the only user of its input; a residual may have been written before
-            float *d_residual = node->residual >= 0 ? network->nodes[node->residual].gradient : NULL;
+            float *d_residual =
+                node->residual >= 0 ? network->nodes[node->residual].gradient : NULL;
             const bool add = node->residual >= 0 && is_written[node->residual];
             ohmi_norm_backward(network, node, n, input->gradient, d_residual, add);
             *input_written = true;

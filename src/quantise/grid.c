@@ -10,7 +10,8 @@
 
 // Steps of the uniform quantiser of least square error for a standard normal variable, by bits
 // (2^b levels): Max 1960, table II; 6 to 8 bits from the same condition solved numerically.
-static const float max_step[9] = {0, 0, 0.9957f, 0.5860f, 0.3352f, 0.1881f, 0.1041f, 0.0569f, 0.0308f};
+static const float max_step[9] = {0,       0,       0.9957f, 0.5860f, 0.3352f,
+                                  0.1881f, 0.1041f, 0.0569f, 0.0308f};
 
 static const float apot_weights[] = {0, 1, 2, 3, 4, 6, 8, 10};
 static const float apot_activations[] = {0, 1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 33, 36, 48};

@@ -6,10 +6,11 @@
 //
 // Levels are non-negative integers, so that products of a quantised network are integers:
 //   uniform  weights, b bits:     0 .. 2^(b-1) - 1        activations: 0 .. 2^b - 1
-//   APoT     weights, 4 bits:     0 1 2 3 4 6 8 10        activations: 0 1 2 3 4 6 8 9 12 16 18 24 32 33 36 48
+//   APoT     weights, 4 bits:     0 1 2 3 4 6 8 10        activations: 0 1 2 3 4 6 8 9 12 16 18 24
+//   32 33 36 48
 // (additive powers of two: Li et al., ICLR 2020, arXiv 1909.13144; integers as the sums of
-// {0, 1/2, 1/4, 1/16} + {0, 1/8} in units of 1/16, and {0, 2^-1, 2^-3, 2^-5} + {0, 2^-2, 2^-4, 2^-6}
-// in units of 1/64). APoT is offered at 4 bits.
+// {0, 1/2, 1/4, 1/16} + {0, 1/8} in units of 1/16, and {0, 2^-1, 2^-3, 2^-5} + {0, 2^-2, 2^-4,
+// 2^-6} in units of 1/64). APoT is offered at 4 bits.
 //
 // Exactness: with |weight| <= 10, |activation| <= 48 and fewer than 2^24 / 480 = 34,952 inputs an
 // output, every partial sum is an integer below 2^24 and float arithmetic is exact in any order.
@@ -24,11 +25,11 @@
 enum { OHMI_GRID_LEVELS = 256 };
 
 typedef struct {
-    int n_levels;                       // 0 = not quantised
+    int n_levels; // 0 = not quantised
     ohmi_scheme scheme;
-    float top;                          // the largest level
-    float level[OHMI_GRID_LEVELS];      // rising, level[0] = 0
-    float threshold[OHMI_GRID_LEVELS];  // midpoints: threshold[i] between level[i] and level[i+1]
+    float top;                         // the largest level
+    float level[OHMI_GRID_LEVELS];     // rising, level[0] = 0
+    float threshold[OHMI_GRID_LEVELS]; // midpoints: threshold[i] between level[i] and level[i+1]
 } ohmi_grid;
 
 // Fills a grid; bits = 0 gives "not quantised". OHM_ERR_CONFIG for APoT at other than 4 bits.
@@ -43,7 +44,8 @@ OHM_NODISCARD ohm_status ohmi_grid_activations(ohmi_grid *grid, ohmi_scheme sche
 float ohmi_grid_weight_step(const ohmi_grid *grid, float rms);
 
 // q[i] = signed level of w[i] / step for i < n. step > 0.
-void ohmi_grid_round_weights(float *q, const float *w, int64_t n, float step, const ohmi_grid *grid);
+void ohmi_grid_round_weights(float *q, const float *w, int64_t n, float step,
+                             const ohmi_grid *grid);
 
 // q[i] = level of max(v[i], 0) * inverse_step for i < n; q may be v.
 void ohmi_grid_round_activations(float *q, const float *v, int64_t n, float inverse_step,

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checkpoints; the list of tensors is in checkpoint.h. One list of views serves writing and
+// reading.
+#include "learn/checkpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "file/safetensors.h"
+
+// numbers of an ohmi_learned before the digest, in order, as stored in state/results
+enum { N_RESULTS = 6 + 4 };
+enum { N_POSITION = sizeof(ohmi_position) / sizeof(double) };
+_Static_assert(sizeof(ohmi_position) % sizeof(double) == 0, "positions are plain doubles");
+
+typedef struct {
+    ohmi_view *views;
+    int n, room;
+    double *results; // (n_tasks, N_RESULTS)
+    float *lsb;      // (n_layers)
+} list;
+
+static void add(list *l, ohmi_dtype dtype, void *data, int64_t count, const char *format,
+                const char *name, int index) {
+    char text[96];
+    (void)snprintf(text, sizeof text, format, name, index);
+    l->views[l->n++] = ohmi_view_of(text, dtype, data, 1, count, 0, 0, 0);
+}
+
+static void add_task(list *l, const ohmi_learner *learner, int t) {
+    const ohmi_learned *task = &learner->learned[t];
+    char text[96];
+    (void)snprintf(text, sizeof text, "tasks/%d/trainable", t);
+    l->views[l->n++] = ohmi_view_of(text, OHMI_F32, task->parameters->trainable, 1,
+                                    task->parameters->n_trainable, 0, 0, 0);
+    (void)snprintf(text, sizeof text, "tasks/%d/statistics", t);
+    l->views[l->n++] = ohmi_view_of(text, OHMI_F32, task->parameters->statistics, 1,
+                                    task->parameters->n_statistics, 0, 0, 0);
+    for (int i = 0; i < learner->network->n_layers; i++) {
+        (void)snprintf(text, sizeof text, "tasks/%d/bits/%s", t, learner->network->layers[i].name);
+        l->views[l->n++] = ohmi_view_of(text, OHMI_U8, task->bits[i], 1,
+                                        (learner->units[i].layout.n_units + 7) / 8, 0, 0, 0);
+    }
+}
+
+// tasks that have parameters: the finished ones and the one in training
+static int n_tasks_begun(const ohmi_learner *learner) {
+    return (int)learner->position.task + (learner->position.is_started > 0 ? 1 : 0);
+}
+
+static void results_copy(const ohmi_learner *learner, double *results, bool to_results) {
+    for (int t = 0; t < learner->n_tasks; t++) {
+        ohmi_learned *task = &learner->learned[t];
+        double *const member[N_RESULTS] = {
+            &task->accuracy,    &task->accuracy_float, &task->accuracy_integer, &task->loss,
+            &task->columns_new, &task->columns_on,     &task->digest[0],        &task->digest[1],
+            &task->digest[2],   &task->digest[3]};
+        for (int i = 0; i < N_RESULTS; i++) {
+            double *stored = &results[t * N_RESULTS + i];
+            *(to_results ? stored : member[i]) = *(to_results ? member[i] : stored);
+        }
+    }
+}
+
+static ohm_status list_new(list *l, const ohmi_learner *learner, ohm_error *err) {
+    const int n_layers = learner->network->n_layers;
+    l->n = 0;
+    l->room = 16 + n_layers * 8 + learner->n_tasks * (n_layers + 2);
+    l->views = ohmi_alloc((size_t)l->room, sizeof *l->views);
+    l->results = ohmi_alloc((size_t)learner->n_tasks * N_RESULTS, sizeof(double));
+    l->lsb = ohmi_alloc((size_t)n_layers, sizeof(float));
+    if (!l->views || !l->results || !l->lsb) {
+        return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for a checkpoint");
+    }
+    return OHM_OK;
+}
+
+static void list_free(list *l) {
+    ohmi_free(l->views);
+    ohmi_free(l->results);
+    ohmi_free(l->lsb);
+}
+
+// everything but position and results, which a reader needs first
+static void add_all(list *l, const ohmi_learner *learner, bool with_training) {
+    const int n_layers = learner->network->n_layers;
+    const bool in_training = learner->position.is_started > 0 && with_training;
+    for (int i = 0; i < n_layers; i++) {
+        const ohmi_layer *layer = &learner->network->layers[i];
+        const ohmi_units *u = &learner->units[i];
+        const int64_t n = u->layout.n_units;
+        add(l, OHMI_F32, layer->w, layer->n_weights, "layers/%s/w", layer->name, 0);
+        add(l, OHMI_U8, u->own, n, "layers/%s/own", layer->name, 0);
+        if (!in_training) {
+            continue;
+        }
+        add(l, OHMI_F32, u->velocity, layer->n_weights, "layers/%s/velocity", layer->name, 0);
+        if (u->square) {
+            add(l, OHMI_F32, u->square, layer->n_weights, "layers/%s/square", layer->name, 0);
+        }
+        add(l, OHMI_F32, u->mask, n, "layers/%s/mask", layer->name, 0);
+        add(l, OHMI_F32, u->mask_mean, n, "layers/%s/mask_mean", layer->name, 0);
+        add(l, OHMI_F32, u->mask_square, n, "layers/%s/mask_square", layer->name, 0);
+    }
+    add(l, OHMI_F32, l->lsb, n_layers, "layers/lsb", "", 0);
+    for (int t = 0; t < n_tasks_begun(learner); t++) {
+        add_task(l, learner, t);
+    }
+    if (in_training) {
+        add(l, OHMI_F32, learner->parameter_velocity, learner->network->max_trainable,
+            "state/parameter_velocity", "", 0);
+        add(l, OHMI_F32, learner->parameter_square, learner->network->max_trainable,
+            "state/parameter_square", "", 0);
+    }
+}
+
+static void add_state(list *l, const ohmi_learner *learner) {
+    const int64_t n_tasks = learner->n_tasks;
+    // the reader writes through these views; the writer only reads
+    add(l, OHMI_F64, (void *)(uintptr_t)&learner->position, N_POSITION, "state/position", "", 0);
+    add(l, OHMI_F64, l->results, n_tasks * N_RESULTS, "state/results", "", 0);
+    add(l, OHMI_F64, learner->matrix, n_tasks * n_tasks, "state/matrix", "", 0);
+}
+
+ohm_status ohmi_checkpoint_save(const ohmi_learner *learner, const char *path,
+                                const char *config_text, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    list l = {0};
+    OHM_TRY(list_new(&l, learner, err));
+    for (int i = 0; i < learner->network->n_layers; i++) {
+        l.lsb[i] = learner->units[i].lsb;
+    }
+    results_copy(learner, l.results, true);
+    add_state(&l, learner);
+    add_all(&l, learner, true);
+    const char *const metadata[] = {"config", config_text, "model", learner->network->model,
+                                    "schema", "1",         NULL};
+    OHM_TRY(ohmi_tensors_save(path, l.views, l.n, metadata, err));
+
+done:
+    list_free(&l);
+    return status;
+}
+
+static ohm_status read_views(const ohmi_tensors *file, const list *l, int first, const char *path,
+                             ohm_error *err) {
+    ohm_status status = OHM_OK;
+    for (int i = first; i < l->n; i++) {
+        const ohmi_view *v = &l->views[i];
+        OHM_TRY(ohmi_tensors_read(file, v->name, v->dtype, v->shape[0], v->data, err));
+    }
+done:
+    if (status < 0) {
+        ohmi_place(err, path, 0, 0);
+        ohmi_hint(err, "the checkpoint is of another run or is damaged; remove it to start again");
+    }
+    return status;
+}
+
+// positions a run cannot have would index outside of the tasks
+static ohm_status check_position(const ohmi_learner *learner, const char *path, ohm_error *err) {
+    const ohmi_position *p = &learner->position;
+    const bool is_sane = p->task >= 0 && p->task <= learner->n_tasks && p->epoch >= 0 &&
+                         p->epoch <= 1e6 && p->batch >= 0 && p->batch <= 1e9 &&
+                         (p->is_started < 0.5 || p->task < learner->n_tasks);
+    if (is_sane) {
+        return OHM_OK;
+    }
+    ohm_status status = ohmi_fail(err, OHM_ERR_FORMAT, "'state/position' is not of this run");
+    ohmi_place(err, path, 0, 0);
+    return status;
+}
+
+ohm_status ohmi_checkpoint_load(ohmi_learner *learner, const char *path, bool with_training,
+                                ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_tensors *file = NULL;
+    list l = {0};
+    OHM_TRY(ohmi_tensors_open(&file, path, err));
+    OHM_TRY(list_new(&l, learner, err));
+
+    // where training stood says which tasks the file has
+    add_state(&l, learner);
+    OHM_TRY(read_views(file, &l, 0, path, err));
+    OHM_TRY(check_position(learner, path, err));
+    for (int t = 0; t < n_tasks_begun(learner); t++) {
+        if (!learner->learned[t].parameters) {
+            OHM_TRY(ohmi_learner_make_task(learner, t, err));
+        }
+    }
+    results_copy(learner, l.results, false);
+    const int first = l.n;
+    add_all(&l, learner, with_training);
+    OHM_TRY(read_views(file, &l, first, path, err));
+    for (int i = 0; i < learner->network->n_layers; i++) {
+        learner->units[i].lsb = l.lsb[i];
+        learner->units[i].budget = 0;
+        for (int64_t u = 0; u < learner->units[i].layout.n_units; u++) {
+            learner->units[i].budget += learner->units[i].own[u] == (int)learner->position.task + 1;
+        }
+    }
+
+done:
+    ohmi_tensors_close(&file);
+    list_free(&l);
+    return status;
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Checkpoints: the whole state of learning in one safetensors file.
+//
+//   layers/NAME/w, own            float32 (K, C, R, S), uint8 (units): shared by all tasks
+//   layers/NAME/velocity, square, mask, mask_mean, mask_square     only while a task is in training
+//   layers/lsb                    float32 (layers)
+//   tasks/I/trainable, statistics float32; tasks/I/bits/NAME uint8, one bit a unit   (I from 0)
+//   state/position, results, matrix   float64: where training stands, what was measured
+//   state/parameter_velocity, parameter_square
+// Metadata: schema, model, config (resolved YAML). The bytes depend on the state only.
+#ifndef OHMI_CHECKPOINT_H
+#define OHMI_CHECKPOINT_H
+
+#include "learn/learner.h"
+
+// Writes atomically: the file that was there stays until the new one is synced.
+OHM_NODISCARD ohm_status ohmi_checkpoint_save(const ohmi_learner *learner, const char *path,
+                                              const char *config_text, ohm_error *err);
+
+// Fills a fresh learner. with_training: also what only training needs.
+OHM_NODISCARD ohm_status ohmi_checkpoint_load(ohmi_learner *learner, const char *path,
+                                              bool with_training, ohm_error *err);
+
+#endif

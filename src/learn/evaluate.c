@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Measuring a task on its test images; and `ohm_eval`, which does so for a run folder.
+#include "learn/evaluate.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "base/sha256.h"
+#include "config/access.h"
+#include "file/npy.h"
+#include "learn/checkpoint.h"
+#include "ohmwise/learn.h"
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// 52 bits a number, so that doubles hold them exactly
+static void digest_numbers(double out[4], ohmi_sha256 *hash) {
+    char hex[65];
+    ohmi_sha256_hex(hash, hex);
+    for (int i = 0; i < 4; i++) {
+        out[i] = 0;
+        for (int d = 0; d < 13; d++) {
+            const char c = hex[13 * i + d];
+            out[i] = out[i] * 16 + (c <= '9' ? c - '0' : c - 'a' + 10);
+        }
+    }
+}
+
+ohm_status ohmi_evaluate(ohmi_evaluation *out, ohmi_learner *learner, int t, bool quantised,
+                         float *logits, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_loader *loader = NULL;
+    const ohmi_task *task = &learner->tasks->task[t];
+    const ohmi_config *config = learner->config;
+    ohmi_network *network = learner->network;
+    const bool rounds = quantised && learner->is_quantised;
+    ohmi_loader_def def = {.seed = config->seed, .batch = network->batch};
+    ohmi_sha256 hash;
+    double start = now_s();
+
+    ohmi_learner_activate(learner, t, quantised);
+    *out = (ohmi_evaluation){.switch_seconds = now_s() - start};
+    if (rounds) {
+        def.input_step = ohmi_input_step(config);
+        def.input_max = (float)((1 << (config->quantise.input_bits - 1)) - 1);
+    }
+    OHM_TRY(ohmi_loader_new(&loader, learner->tasks, &def, err));
+    ohmi_loader_start(loader, t, &task->test, 0, 0);
+    ohmi_sha256_init(&hash);
+    start = now_s();
+    int64_t n_seen = 0, n_right = 0;
+    for (;;) {
+        ohmi_batch batch;
+        int right = 0;
+        ohmi_loader_next(loader, &batch);
+        if (batch.n == 0) {
+            break;
+        }
+        ohmi_network_forward(network, batch.x, batch.n, OHMI_MODE_INFER, 0);
+        out->loss += ohmi_network_loss(network, batch.labels, batch.n, &right) * batch.n;
+        for (int i = 0; i < batch.n; i++) {
+            const float *row = network->logits + (int64_t)i * network->logits_pad;
+            ohmi_sha256_add(&hash, row, (size_t)task->n_classes * sizeof *row);
+            if (logits) {
+                memcpy(logits + (n_seen + i) * task->n_classes, row,
+                       (size_t)task->n_classes * sizeof *row);
+            }
+        }
+        n_seen += batch.n;
+        n_right += right;
+    }
+    out->seconds = now_s() - start;
+    out->accuracy = n_seen ? (double)n_right / (double)n_seen : 0;
+    out->loss = n_seen ? out->loss / (double)n_seen : 0;
+    digest_numbers(out->digest, &hash);
+
+done:
+    ohmi_loader_free(&loader);
+    return status;
+}
+
+// one task, its logits written when asked for
+static ohm_status eval_task(ohm_eval_result *result, ohmi_learner *learner, int t,
+                            const ohm_eval_def *def, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const ohmi_task *task = &learner->tasks->task[t];
+    ohmi_evaluation e;
+    float *logits = NULL;
+    if (def->logits_path) {
+        logits = ohmi_alloc((size_t)task->test.n * (size_t)task->n_classes, sizeof *logits);
+        if (!logits) {
+            status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the logits");
+            goto done;
+        }
+    }
+    OHM_TRY(ohmi_evaluate(&e, learner, t, def->path == OHM_ON_INTEGER, logits, err));
+    if (logits) {
+        const ohmi_view view =
+            ohmi_view_of("logits", OHMI_F32, logits, 2, task->test.n, task->n_classes, 0, 0);
+        OHM_TRY(ohmi_npy_save(def->logits_path, &view, err));
+    }
+    *result = (ohm_eval_result){.task = t,
+                                .n_images = task->test.n,
+                                .accuracy = e.accuracy,
+                                .seconds = e.seconds,
+                                .switch_seconds = e.switch_seconds};
+    (void)snprintf(result->name, sizeof result->name, "%s", task->name);
+done:
+    ohmi_free(logits);
+    return status;
+}
+
+ohm_status ohm_eval(ohm_eval_result *results, int max_results, int *n_results,
+                    const char *run_folder, const ohm_eval_def *def, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohm_config *config = NULL;
+    ohmi_tasks *tasks = NULL;
+    ohmi_learner *learner = NULL;
+    char path[1024];
+    *n_results = 0;
+
+    // the run as it was configured
+    (void)snprintf(path, sizeof path, "%s/config.yaml", run_folder);
+    OHM_TRY(ohm_config_new(&config, err));
+    OHM_TRY(ohm_config_load(config, path, err));
+    OHM_TRY(ohm_config_check(config, err));
+    const ohmi_config *values = ohmi_config_values(config);
+    OHM_TRY(ohmi_tasks_load(&tasks, values, def->data_folder, err));
+    OHM_TRY(ohmi_learner_new(&learner, values, tasks, def->backend, false, err));
+    (void)snprintf(path, sizeof path, "%s/checkpoints/last.safetensors", run_folder);
+    OHM_TRY(ohmi_checkpoint_load(learner, path, false, err));
+    const int n_learned = (int)learner->position.task;
+
+    // what was asked for must be there
+    if (def->path == OHM_ON_INTEGER && !learner->is_quantised) {
+        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "'%s' was learned in float", run_folder);
+        ohmi_hint(err, "use --on float, or learn with quantise.weight_bits=4");
+        goto done;
+    }
+    if (def->task >= n_learned || n_learned == 0) {
+        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "task %d is not learned yet, %d of %d tasks are",
+                           def->task + 1, n_learned, learner->n_tasks);
+        goto done;
+    }
+    const bool is_alone = values->method.growth == OHMI_GROWTH_DENSE;
+    const int first = def->task >= 0 ? def->task : (is_alone ? n_learned - 1 : 0);
+    const int last = def->task >= 0 ? def->task : n_learned - 1;
+    if (is_alone && first != n_learned - 1) {
+        status = ohmi_fail(err, OHM_ERR_ARGUMENT,
+                           "method 'dense' keeps the weights of its last task only, which is %d",
+                           n_learned);
+        goto done;
+    }
+    if (last - first >= max_results || (def->logits_path && first != last)) {
+        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "logits are written for one task at a time");
+        ohmi_hint(err, "name it with --task");
+        goto done;
+    }
+    for (int t = first; t <= last; t++) {
+        OHM_TRY(eval_task(&results[*n_results], learner, t, def, err));
+        ++*n_results;
+    }
+
+done:
+    ohmi_learner_free(&learner);
+    ohmi_tasks_free(&tasks);
+    ohm_config_free(&config);
+    return status;
+}

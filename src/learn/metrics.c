@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// manifest.json, metrics.json, layers.csv and accuracy_matrix.csv of a run.
+//
+//   forgetting = mean over tasks of (accuracy when learned - accuracy at the end)
+//   mask_bytes = one bit a unit of the shared layers, what a task's on/off column bits take
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "base/atomic_file.h"
+#include "base/fail.h"
+#include "base/text.h"
+#include "base/thread.h"
+#include "learn/run_folder.h"
+#include "ohmwise/system.h"
+
+static json_t *number(double v) {
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+static ohm_status write_json(const ohmi_run_folder *run, const char *name, json_t *root,
+                             ohm_error *err) {
+    char file[1024];
+    char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(10)) : NULL;
+    ohmi_run_file(file, run, name);
+    ohm_status status = text ? ohmi_write_file(file, text, strlen(text), err)
+                             : ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for '%s'", file);
+    free(text);
+    json_decref(root);
+    return status;
+}
+
+static int64_t units_total(const ohmi_learner *learner) {
+    int64_t n = 0;
+    for (int i = 0; i < learner->network->n_layers; i++) {
+        n += learner->units[i].layout.n_units;
+    }
+    return n;
+}
+
+static int64_t mask_bytes(const ohmi_learner *learner) {
+    int64_t n = 0;
+    for (int i = 0; i < learner->network->n_layers; i++) {
+        n += (learner->units[i].layout.n_units + 7) / 8;
+    }
+    return n;
+}
+
+ohm_status ohmi_run_write_manifest(const ohmi_run_folder *run, const ohmi_learner *learner,
+                                   const char *command, ohm_error *err) {
+    struct utsname machine;
+    char started[32];
+    const time_t now = time(NULL);
+    struct tm broken;
+    gmtime_r(&now, &broken);
+    (void)strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &broken);
+    const bool has_machine = uname(&machine) == 0;
+    json_t *root = json_pack(
+        "{s:i, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s}", "schema", 1, "version",
+        ohm_version(), "compiler", __VERSION__, "system", has_machine ? machine.release : "unknown",
+        "backend", learner->network->kernels->name, "threads", ohmi_threads(), "seed",
+        (json_int_t)learner->config->seed, "dataset", learner->tasks->source, "dataset_sha256",
+        learner->tasks->sha256, "started", started, "command", command ? command : "");
+    return write_json(run, "manifest.json", root, err);
+}
+
+static json_t *task_json(const ohmi_run_folder *run, const ohmi_learner *learner, int t) {
+    const ohmi_learned *l = &learner->learned[t];
+    const ohmi_task *task = &learner->tasks->task[t];
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:i, s:I, s:I, s:I, s:I, s:I}", "name", task->name,
+        "accuracy", number(l->accuracy), "accuracy_float", number(l->accuracy_float),
+        "accuracy_integer", number(l->accuracy_integer), "loss", number(l->loss), "train_seconds",
+        number(run->train_seconds[t]), "epochs", (json_int_t)learner->config->train.epochs,
+        "n_classes", task->n_classes, "n_test", (json_int_t)task->test.n, "columns_new",
+        (json_int_t)l->columns_new, "columns_on", (json_int_t)l->columns_on, "columns_total",
+        (json_int_t)units_total(learner), "mask_bytes", (json_int_t)mask_bytes(learner));
+}
+
+// how many units of a layer a task brought and how many it uses
+static void layer_counts(const ohmi_learner *learner, int layer, int t, int64_t *n_new,
+                         int64_t *n_on) {
+    const ohmi_units *units = &learner->units[layer];
+    *n_new = *n_on = 0;
+    for (int64_t u = 0; u < units->layout.n_units; u++) {
+        *n_new += units->own[u] == t + 1;
+        *n_on += learner->learned[t].bits[layer][u / 8] >> (u % 8) & 1;
+    }
+}
+
+static json_t *layer_json(const ohmi_learner *learner, int i, int n_learned) {
+    const ohmi_layer *layer = &learner->network->layers[i];
+    json_t *tasks = json_array();
+    for (int t = 0; t < n_learned; t++) {
+        int64_t n_new, n_on;
+        layer_counts(learner, i, t, &n_new, &n_on);
+        json_array_append_new(
+            tasks, json_pack("{s:I, s:I}", "new", (json_int_t)n_new, "on", (json_int_t)n_on));
+    }
+    const ohmi_conv *shape = &layer->shape;
+    return json_pack("{s:s, s:s, s:I, s:i, s:i, s:i, s:i, s:o}", "name", layer->name, "kind",
+                     shape->r == 1 && shape->h == 1 ? "linear" : "conv", "units_total",
+                     (json_int_t)learner->units[i].layout.n_units, "k", shape->k, "c", shape->c,
+                     "r", shape->r, "s", shape->s, "tasks", tasks);
+}
+
+// layers.csv and accuracy_matrix.csv
+static ohm_status write_tables(const ohmi_run_folder *run, const ohmi_learner *learner,
+                               int n_learned, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_text text = {0};
+    char file[1024];
+    ohmi_text_add(&text, "layer,task,units_total,units_new,units_on\n");
+    for (int i = 0; i < learner->network->n_layers; i++) {
+        for (int t = 0; t < n_learned; t++) {
+            int64_t n_new, n_on;
+            layer_counts(learner, i, t, &n_new, &n_on);
+            ohmi_text_printf(&text, "%s,%d,%lld,%lld,%lld\n", learner->network->layers[i].name,
+                             t + 1, (long long)learner->units[i].layout.n_units, (long long)n_new,
+                             (long long)n_on);
+        }
+    }
+    ohmi_run_file(file, run, "layers.csv");
+    OHM_TRY(text.failed ? ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for '%s'", file)
+                        : ohmi_write_file(file, text.data, text.size, err));
+    ohmi_text_clear(&text);
+    ohmi_text_add(&text, "after_task");
+    for (int t = 0; t < learner->n_tasks; t++) {
+        ohmi_text_printf(&text, ",task_%d", t + 1);
+    }
+    for (int row = 0; row < n_learned; row++) {
+        ohmi_text_printf(&text, "\n%d", row + 1);
+        for (int t = 0; t < learner->n_tasks; t++) {
+            const double a = learner->matrix[row * learner->n_tasks + t];
+            ohmi_text_add(&text, ",");
+            if (isfinite(a)) {
+                ohmi_text_printf(&text, "%.6f", a);
+            }
+        }
+    }
+    ohmi_text_add(&text, "\n");
+    ohmi_run_file(file, run, "accuracy_matrix.csv");
+    OHM_TRY(text.failed ? ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for '%s'", file)
+                        : ohmi_write_file(file, text.data, text.size, err));
+done:
+    ohmi_text_clear(&text);
+    return status;
+}
+
+ohm_status ohmi_run_write_metrics(const ohmi_run_folder *run, const ohmi_learner *learner,
+                                  bool is_identical, ohm_error *err) {
+    const int n_learned = (int)learner->position.task, n = learner->n_tasks;
+    json_t *tasks = json_array(), *matrix = json_array(), *layers = json_array();
+    double mean = 0, forgetting = 0, seconds = 0;
+    int n_measured = 0;
+    int64_t n_parameters = 0;
+
+    // tasks, matrix, layers
+    for (int t = 0; t < n_learned; t++) {
+        json_t *row = json_array();
+        json_array_append_new(tasks, task_json(run, learner, t));
+        for (int j = 0; j < n; j++) {
+            json_array_append_new(row, number(learner->matrix[t * n + j]));
+        }
+        json_array_append_new(matrix, row);
+        mean += learner->learned[t].accuracy / n_learned;
+        seconds += run->train_seconds[t];
+        const double at_end = learner->matrix[(n_learned - 1) * n + t];
+        if (isfinite(at_end)) {
+            forgetting += learner->matrix[t * n + t] - at_end;
+            n_measured++;
+        }
+    }
+    for (int i = 0; i < learner->network->n_layers; i++) {
+        n_parameters += learner->network->layers[i].n_weights;
+        json_array_append_new(layers, layer_json(learner, i, n_learned));
+    }
+    json_t *root = json_pack(
+        "{s:i, s:s, s:s, s:I, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:b, s:I, s:I, s:o, s:o}",
+        "schema", 1, "name", learner->config->name, "method", learner->config->method.preset,
+        "seed", (json_int_t)learner->config->seed, "model", learner->network->model, "dataset",
+        learner->config->data.set, "quantised", (int)learner->is_quantised, "finished",
+        n_learned == n, "tasks", tasks, "mean_accuracy", number(n_learned ? mean : NAN),
+        "accuracy_matrix", matrix, "forgetting", number(n_measured ? forgetting / n_measured : NAN),
+        "logits_identical", (int)is_identical, "parameters", (json_int_t)n_parameters,
+        "columns_total", (json_int_t)units_total(learner), "layers", layers, "train_seconds_total",
+        number(seconds));
+    ohm_status status = OHM_OK;
+    OHM_TRY(write_json(run, "metrics.json", root, err));
+    OHM_TRY(write_tables(run, learner, n_learned, err));
+done:
+    return status;
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening and resuming a run folder, its log and its metrics.csv; see run_folder.h.
+#include "learn/run_folder.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/atomic_file.h"
+#include "base/fail.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+static const char csv_header[] = "step,epoch,task,split,name,value,unit\n";
+
+void ohmi_run_file(char *text, const ohmi_run_folder *run, const char *name) {
+    (void)snprintf(text, 1024, "%s/%s", run->path, name);
+}
+
+static ohm_status io_error(ohm_error *err, const char *what, const char *path) {
+    ohm_status status =
+        ohmi_fail(err, OHM_ERR_IO, "cannot %s '%s': %s", what, path, strerror(errno));
+    ohmi_place(err, path, 0, 0);
+    return status;
+}
+
+// the next line without its comment and trailing blanks; false at the end
+static bool next_line(const char **at, char line[512]) {
+    if (!**at) {
+        return false;
+    }
+    const char *end = strchr(*at, '\n');
+    size_t length = end ? (size_t)(end - *at) : strlen(*at);
+    const char *next = *at + length + (end ? 1 : 0);
+    const char *comment = strstr(*at, " #");
+    if (**at == '#') {
+        length = 0;
+    } else if (comment && comment < *at + length) {
+        length = (size_t)(comment - *at);
+    }
+    while (length > 0 && (*at)[length - 1] == ' ') {
+        length--;
+    }
+    length = length < 511 ? length : 511;
+    memcpy(line, *at, length);
+    line[length] = 0;
+    *at = next;
+    return true;
+}
+
+// where a run is computed and how often it is saved does not change what it computes
+static bool may_differ(const char *line) {
+    return strncmp(line, "threads:", 8) == 0 || strstr(line, "checkpoint:") != NULL;
+}
+
+// compares two configs key by key
+static ohm_status compare(const char *there, const char *wanted, const char *path, ohm_error *err) {
+    char a[512], b[512];
+    for (;;) {
+        bool has_a, has_b;
+        do {
+            has_a = next_line(&there, a);
+        } while (has_a && (!a[0] || may_differ(a)));
+        do {
+            has_b = next_line(&wanted, b);
+        } while (has_b && (!b[0] || may_differ(b)));
+        if (!has_a && !has_b) {
+            return OHM_OK;
+        }
+        if (!has_a || !has_b || strcmp(a, b) != 0) {
+            ohm_status status =
+                ohmi_fail(err, OHM_ERR_CONFIG, "the run that is there has '%s', this one '%s'",
+                          has_a ? a + strspn(a, " ") : "", has_b ? b + strspn(b, " ") : "");
+            ohmi_place(err, path, 0, 0);
+            ohmi_hint(err, "name another folder with --out, or discard the run with --force");
+            return status;
+        }
+    }
+}
+
+ohm_status ohmi_run_open(ohmi_run_folder *run, const char *path, const ohm_config *config,
+                         int n_tasks, int force, bool *has_checkpoint, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    char file[1024], *there = NULL;
+    size_t size;
+    struct stat info;
+
+    memset(run, 0, sizeof *run);
+    *has_checkpoint = false;
+    if (strlen(path) >= sizeof run->path) {
+        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "the name of the run folder is too long");
+        goto done;
+    }
+    (void)snprintf(run->path, sizeof run->path, "%s", path);
+    run->n_tasks = n_tasks;
+    run->train_seconds = ohmi_alloc((size_t)n_tasks, sizeof(double));
+    if (!run->train_seconds) {
+        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the run");
+        goto done;
+    }
+    OHM_TRY(ohm_config_text(&run->config_text, config, err));
+    ohmi_run_file(file, run, "checkpoints");
+    OHM_TRY(ohmi_make_folder(file, err));
+
+    // a run that is there is resumed, discarded, or refused
+    ohmi_run_file(file, run, "config.yaml");
+    const bool is_there = stat(file, &info) == 0;
+    if (is_there && !force) {
+        OHM_TRY(ohmi_read_file(&there, &size, file, 1 << 20, err));
+        OHM_TRY(compare(there, run->config_text, file, err));
+    } else {
+        static const char *const old[] = {"checkpoints/last.safetensors",
+                                          "metrics.csv",
+                                          "metrics.json",
+                                          "timing.txt",
+                                          "report.html",
+                                          "log.txt"};
+        for (size_t i = 0; is_there && i < sizeof old / sizeof *old; i++) {
+            ohmi_run_file(file, run, old[i]);
+            (void)remove(file);
+        }
+        ohmi_run_file(file, run, "config.yaml");
+        OHM_TRY(ohmi_write_file(file, run->config_text, strlen(run->config_text), err));
+    }
+    ohmi_run_file(file, run, "checkpoints/last.safetensors");
+    *has_checkpoint = stat(file, &info) == 0;
+
+    // seconds of the tasks so far
+    ohmi_run_file(file, run, "timing.txt");
+    FILE *times = *has_checkpoint ? fopen(file, "r") : NULL;
+    for (int t = 0; times && t < n_tasks; t++) {
+        if (fscanf(times, "%lf", &run->train_seconds[t]) != 1) {
+            break;
+        }
+    }
+    if (times) {
+        (void)fclose(times);
+    }
+    ohmi_run_file(file, run, "log.txt");
+    run->log = fopen(file, "a");
+    if (!run->log) {
+        status = io_error(err, "write", file);
+    }
+
+done:
+    ohmi_free(there);
+    if (status < 0) {
+        ohmi_run_close(run);
+    }
+    return status;
+}
+
+void ohmi_run_close(ohmi_run_folder *run) {
+    if (run->csv) {
+        (void)fclose(run->csv);
+    }
+    if (run->log) {
+        (void)fclose(run->log);
+    }
+    ohm_text_free(&run->config_text);
+    ohmi_free(run->train_seconds);
+    memset(run, 0, sizeof *run);
+}
+
+ohm_status ohmi_run_open_csv(ohmi_run_folder *run, int64_t size, ohm_error *err) {
+    char file[1024];
+    ohmi_run_file(file, run, "metrics.csv");
+    run->csv = fopen(file, "a");
+    if (!run->csv) {
+        return io_error(err, "write", file);
+    }
+    struct stat info;
+    if (fstat(fileno(run->csv), &info) != 0 || info.st_size < size) {
+        return ohmi_fail(err, OHM_ERR_FORMAT, "'%s' is shorter than the checkpoint says", file);
+    }
+    if (ftruncate(fileno(run->csv), size) != 0) {
+        return io_error(err, "cut", file);
+    }
+    if (size == 0 && (fputs(csv_header, run->csv) == EOF || fflush(run->csv) == EOF)) {
+        return io_error(err, "write", file);
+    }
+    return OHM_OK;
+}
+
+ohm_status ohmi_run_row(ohmi_run_folder *run, double *size_bytes, int64_t step, int epoch, int task,
+                        const char *split, const char *name, double value, const char *unit,
+                        ohm_error *err) {
+    struct stat info;
+    const int n = fprintf(run->csv, "%lld,%d,%d,%s,%s,%.9g,%s\n", (long long)step, epoch, task,
+                          split, name, value, unit);
+    if (n < 0 || fflush(run->csv) == EOF || fstat(fileno(run->csv), &info) != 0) {
+        char file[1024];
+        ohmi_run_file(file, run, "metrics.csv");
+        return io_error(err, "write", file);
+    }
+    *size_bytes = (double)info.st_size;
+    return OHM_OK;
+}
+
+void ohmi_run_log(ohmi_run_folder *run, const char *format, ...) {
+    char stamp[32];
+    const time_t now = time(NULL);
+    struct tm broken;
+    va_list args;
+    gmtime_r(&now, &broken);
+    (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &broken);
+    (void)fprintf(run->log, "%s ", stamp);
+    va_start(args, format);
+    (void)vfprintf(run->log, format, args);
+    va_end(args);
+    (void)fputc('\n', run->log);
+    (void)fflush(run->log);
+}
+
+ohm_status ohmi_run_save_times(const ohmi_run_folder *run, ohm_error *err) {
+    ohmi_text text = {0};
+    char file[1024];
+    for (int t = 0; t < run->n_tasks; t++) {
+        ohmi_text_printf(&text, "%.3f\n", run->train_seconds[t]);
+    }
+    ohmi_run_file(file, run, "timing.txt");
+    ohm_status status = text.failed ? ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for '%s'", file)
+                                    : ohmi_write_file(file, text.data, text.size, err);
+    ohmi_text_clear(&text);
+    return status;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// One training step; see step.h. The steps of growth follow RigL's schedule in growth.c.
+#include "learn/step.h"
+
+#include <math.h>
+
+#include "base/fail.h"
+#include "learn/optimiser.h"
+
+static const double pi = 3.14159265358979323846;
+
+int64_t ohmi_steps_of_task(const ohmi_learner *learner, int t) {
+    const int64_t batch = learner->config->train.batch;
+    return (learner->tasks->task[t].train.n + batch - 1) / batch * learner->config->train.epochs;
+}
+
+// the part of the units that move at this step; 0 = an ordinary step
+static double drop_fraction(const ohmi_learner *learner, int t) {
+    const ohmi_config *config = learner->config;
+    const double step = learner->position.step;
+    const double end = config->method.grow_until * (double)ohmi_steps_of_task(learner, t);
+    if (config->method.growth != OHMI_GROWTH_DROP_AND_GROW || step < 1 || step >= end ||
+        fmod(step, (double)config->method.grow_interval) > 0.5) {
+        return 0;
+    }
+    return 0.5 * config->method.drop_fraction * (1.0 + cos(pi * step / end));
+}
+
+ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch, ohm_error *err) {
+    const ohmi_config *config = learner->config;
+    ohmi_network *network = learner->network;
+    ohmi_position *p = &learner->position;
+    const int t = (int)p->task;
+    const double n_epochs = (double)config->train.epochs;
+    const double n_batches = (double)ohmi_steps_of_task(learner, t) / n_epochs;
+    const double epoch = p->epoch + p->batch / n_batches;
+    const double lr = config->train.lr * ohmi_schedule_factor(config, epoch, n_epochs);
+    const double mask_lr = config->train.mask_lr * ohmi_mask_factor(config, epoch, n_epochs);
+    int n_right = 0;
+
+    // forward and backward with this step's weights
+    ohmi_learner_prepare(learner, t);
+    ohmi_network_forward(network, batch->x, batch->n, OHMI_MODE_TRAIN,
+                         (float)config->train.batchnorm_momentum);
+    const double loss = ohmi_network_loss(network, batch->labels, batch->n, &n_right);
+    if (!isfinite(loss)) {
+        ohm_status status =
+            ohmi_fail(err, OHM_ERR_NUMERIC, "the loss is not finite in task %d, epoch %d, step %d",
+                      t + 1, (int)p->epoch + 1, (int)p->step + 1);
+        ohmi_hint(err, "lower 'train.lr' (now %g); the last checkpoint is kept", lr);
+        return status;
+    }
+    ohmi_network_backward(network, batch->n);
+
+    // drop and grow takes the place of the weights' step
+    const double alpha = drop_fraction(learner, t);
+    if (alpha > 0) {
+        ohmi_learner_grow(learner, t, alpha);
+    }
+    ohmi_learner_update(learner, t, lr, mask_lr, alpha > 0);
+
+    p->step += 1;
+    p->batch += 1;
+    p->loss_sum += loss * batch->n;
+    p->n_right += n_right;
+    p->n_seen += batch->n;
+    return OHM_OK;
+}

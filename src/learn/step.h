@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// One training step of the task in training.
+#ifndef OHMI_STEP_H
+#define OHMI_STEP_H
+
+#include "learn/learner.h"
+
+// effective weights -> forward -> loss -> backward -> drop and grow, or update.
+// Advances the position. OHM_ERR_NUMERIC when the loss is not finite. Allocates nothing.
+OHM_NODISCARD ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch,
+                                         ohm_error *err);
+
+// Steps of a whole task.
+int64_t ohmi_steps_of_task(const ohmi_learner *learner, int t);
+
+#endif

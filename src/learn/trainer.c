@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+// The main path of learning:
+//
+//   for each task: claim its budget -> train (masks and growth) -> freeze -> evaluate -> checkpoint
+//
+// A run can be stopped at any moment: everything that decides what comes next is in the checkpoint
+// (weights, moments, owners, masks, position; random draws depend on the position only), so a
+// resumed run ends with the same bytes as one that was never stopped.
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fail.h"
+#include "base/thread.h"
+#include "config/access.h"
+#include "data/loader.h"
+#include "data/tasks.h"
+#include "learn/checkpoint.h"
+#include "learn/evaluate.h"
+#include "learn/learner.h"
+#include "learn/optimiser.h"
+#include "learn/run_folder.h"
+#include "learn/step.h"
+#include "ohmwise/learn.h"
+
+static double now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+typedef struct {
+    const ohm_learn_def *def;
+    const ohmi_config *config;
+    ohmi_learner *learner;
+    ohmi_loader *loader;
+    ohmi_run_folder run;
+    double started_s, checkpoint_s; // when this process began, when it last saved
+    double trained_s, n_trained;    // of this process: time in steps, images
+    bool is_identical;              // every earlier task gave the same logits again
+} trainer;
+
+// tells the caller; non-zero asks to stop
+static int tell(const trainer *r, ohm_event_kind kind, const char *text) {
+    const ohmi_position *p = &r->learner->position;
+    const int t = (int)p->task < r->learner->n_tasks ? (int)p->task : r->learner->n_tasks - 1;
+    ohm_event event = {.kind = kind,
+                       .task = t,
+                       .n_tasks = r->learner->n_tasks,
+                       .task_name = r->learner->tasks->task[t].name,
+                       .epoch = (int)p->epoch,
+                       .n_epochs = (int)r->config->train.epochs,
+                       .step = (int64_t)p->step,
+                       .n_steps = ohmi_steps_of_task(r->learner, t),
+                       .seconds_left = -1,
+                       .text = text};
+    if (!r->def->sink) {
+        return 0;
+    }
+    if (p->n_seen > 0) {
+        event.loss = p->loss_sum / p->n_seen;
+        event.accuracy = p->n_right / p->n_seen;
+    }
+    if (r->trained_s > 0) {
+        double images = 0;
+        event.images_per_s = r->n_trained / r->trained_s;
+        for (int i = t; i < r->learner->n_tasks; i++) {
+            images += (double)(r->learner->tasks->task[i].train.n * r->config->train.epochs);
+        }
+        images -= p->step * (double)r->config->train.batch;
+        event.seconds_left = images > 0 ? images / event.images_per_s : 0;
+    }
+    return r->def->sink(r->def->context, &event);
+}
+
+static void note(trainer *r, const char *format, ...) OHM_PRINTF(2, 3);
+static void note(trainer *r, const char *format, ...) {
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    ohmi_run_log(&r->run, "%s", text);
+    (void)tell(r, OHM_EVENT_NOTE, text);
+}
+
+static ohm_status save(trainer *r, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    char path[1024];
+    ohmi_run_file(path, &r->run, "checkpoints/last.safetensors");
+    OHM_TRY(ohmi_checkpoint_save(r->learner, path, r->run.config_text, err));
+    OHM_TRY(ohmi_run_save_times(&r->run, err));
+    r->checkpoint_s = now_s();
+done:
+    return status;
+}
+
+static ohm_status row(trainer *r, const char *split, const char *name, double value,
+                      const char *unit, ohm_error *err) {
+    ohmi_position *p = &r->learner->position;
+    return ohmi_run_row(&r->run, &p->csv_bytes, (int64_t)p->step, (int)p->epoch, (int)p->task + 1,
+                        split, name, value, unit, err);
+}
+
+// the rest of the current epoch, from the position
+static ohm_status train_epoch(trainer *r, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_learner *l = r->learner;
+    ohmi_position *p = &l->position;
+    const int t = (int)p->task;
+    ohmi_loader_start(r->loader, t, &l->tasks->task[t].train, (int)p->epoch, (int)p->batch);
+    for (;;) {
+        ohmi_batch batch;
+        const double start = now_s();
+        ohmi_loader_next(r->loader, &batch);
+        if (batch.n == 0) {
+            break;
+        }
+        OHM_TRY(ohmi_train_step(l, &batch, err));
+        const double seconds = now_s() - start;
+        r->trained_s += seconds;
+        r->n_trained += batch.n;
+        r->run.train_seconds[t] += seconds;
+
+        // stop and save between two steps only
+        const bool asked = tell(r, OHM_EVENT_STEP, NULL) != 0;
+        if (asked || now_s() - r->checkpoint_s >= r->config->run.checkpoint_s) {
+            OHM_TRY(save(r, err));
+        }
+        if (asked) {
+            ohmi_run_log(&r->run, "stopped in task %d, epoch %d", t + 1, (int)p->epoch + 1);
+            status =
+                ohmi_fail(err, OHM_ERR_INTERRUPTED, "stopped early, the checkpoint is written");
+            ohmi_hint(err, "the same command goes on");
+            goto done;
+        }
+    }
+    const double factor =
+        ohmi_schedule_factor(r->config, p->epoch, (double)r->config->train.epochs);
+    OHM_TRY(row(r, "train", "loss", p->n_seen > 0 ? p->loss_sum / p->n_seen : 0, "nat", err));
+    OHM_TRY(row(r, "train", "accuracy", p->n_seen > 0 ? p->n_right / p->n_seen : 0, "1", err));
+    OHM_TRY(row(r, "train", "lr", r->config->train.lr * factor, "1", err));
+    (void)tell(r, OHM_EVENT_EPOCH, NULL);
+    p->epoch += 1;
+    p->batch = p->loss_sum = p->n_right = p->n_seen = 0;
+done:
+    return status;
+}
+
+// measures task j after task t is learned, and holds it against what it was
+static ohm_status measure(trainer *r, int t, int j, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_learner *l = r->learner;
+    ohmi_learned *learned = &l->learned[j];
+    ohmi_evaluation e;
+    OHM_TRY(ohmi_evaluate(&e, l, j, true, NULL, err));
+    l->matrix[t * l->n_tasks + j] = e.accuracy;
+    if (j == t) {
+        ohmi_evaluation in_float = e;
+        learned->accuracy = e.accuracy;
+        learned->loss = e.loss;
+        memcpy(learned->digest, e.digest, sizeof learned->digest);
+        if (l->is_quantised) {
+            learned->accuracy_integer = e.accuracy;
+            OHM_TRY(ohmi_evaluate(&in_float, l, j, false, NULL, err));
+        }
+        learned->accuracy_float = in_float.accuracy;
+    } else if (memcmp(learned->digest, e.digest, sizeof learned->digest) != 0) {
+        r->is_identical = false;
+        note(r, "task %d gives other logits after task %d was learned", j + 1, t + 1);
+    }
+done:
+    return status;
+}
+
+static ohm_status finish_task(trainer *r, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_learner *l = r->learner;
+    ohmi_position *p = &l->position;
+    const int t = (int)p->task;
+    const bool keeps_earlier = r->config->method.growth != OHMI_GROWTH_DENSE;
+    ohmi_learner_finish(l, t);
+    for (int j = 0; j <= t; j++) {
+        if (j == t || (keeps_earlier && r->config->run.evaluate == OHMI_EVALUATE_ALL)) {
+            OHM_TRY(measure(r, t, j, err));
+        }
+    }
+    OHM_TRY(row(r, "test", "loss", l->learned[t].loss, "nat", err));
+    OHM_TRY(row(r, "test", "accuracy", l->learned[t].accuracy, "1", err));
+    OHM_TRY(row(r, "test", "accuracy_float", l->learned[t].accuracy_float, "1", err));
+    OHM_TRY(row(r, "test", "columns_new", l->learned[t].columns_new, "1", err));
+    OHM_TRY(row(r, "test", "columns_on", l->learned[t].columns_on, "1", err));
+
+    // tell before the position moves on
+    if (r->def->sink) {
+        const ohmi_task *task = &l->tasks->task[t];
+        ohm_event event = {.kind = OHM_EVENT_TASK,
+                           .task = t,
+                           .n_tasks = l->n_tasks,
+                           .task_name = task->name,
+                           .epoch = (int)r->config->train.epochs,
+                           .n_epochs = (int)r->config->train.epochs,
+                           .seconds_left = -1,
+                           .test_accuracy = l->learned[t].accuracy,
+                           .train_seconds = r->run.train_seconds[t],
+                           .columns_new = (int64_t)l->learned[t].columns_new,
+                           .columns_on = (int64_t)l->learned[t].columns_on};
+        for (int i = 0; i < l->network->n_layers; i++) {
+            event.columns_total += l->units[i].layout.n_units;
+            event.mask_bytes += (l->units[i].layout.n_units + 7) / 8;
+        }
+        (void)r->def->sink(r->def->context, &event);
+    }
+    ohmi_run_log(&r->run, "task %d '%s' learned: accuracy %.4f", t + 1, l->tasks->task[t].name,
+                 l->learned[t].accuracy);
+    p->task += 1;
+    p->epoch = p->batch = p->step = p->mask_step = p->is_started = 0;
+    OHM_TRY(save(r, err));
+    OHM_TRY(ohmi_run_write_metrics(&r->run, l, r->is_identical, err));
+done:
+    return status;
+}
+
+static ohm_status learn_tasks(trainer *r, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_learner *l = r->learner;
+    ohmi_position *p = &l->position;
+    while ((int)p->task < l->n_tasks) {
+        const int t = (int)p->task;
+        if (p->is_started < 0.5) {
+            OHM_TRY(ohmi_learner_begin(l, t, err));
+            p->is_started = 1;
+            ohmi_run_log(&r->run, "task %d '%s' begins", t + 1, l->tasks->task[t].name);
+        }
+        while (p->epoch < (double)r->config->train.epochs) {
+            if (p->batch < 0.5) {
+                ohmi_learner_fit_steps(l, t);
+            }
+            OHM_TRY(train_epoch(r, err));
+        }
+        OHM_TRY(finish_task(r, err));
+    }
+done:
+    return status;
+}
+
+static ohm_status run_learning(trainer *r, ohm_config *config, const ohm_learn_def *def,
+                               ohmi_tasks **tasks, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    bool has_checkpoint = false;
+    char path[1024];
+    const ohmi_config *values = ohmi_config_values(config);
+    if (values->threads > 0) {
+        ohmi_set_threads((int)values->threads);
+    }
+    OHM_TRY(ohmi_tasks_load(tasks, values, def->data_folder, err));
+    OHM_TRY(ohmi_learner_new(&r->learner, values, *tasks, NULL, true, err));
+    OHM_TRY(ohmi_run_open(&r->run, def->run_folder, config, (*tasks)->n_tasks, def->force,
+                          &has_checkpoint, err));
+    if (has_checkpoint) {
+        ohmi_run_file(path, &r->run, "checkpoints/last.safetensors");
+        OHM_TRY(ohmi_checkpoint_load(r->learner, path, true, err));
+    } else {
+        OHM_TRY(ohmi_run_write_manifest(&r->run, r->learner, def->command, err));
+    }
+    OHM_TRY(ohmi_run_open_csv(&r->run, (int64_t)r->learner->position.csv_bytes, err));
+    ohmi_loader_def loader = {.seed = values->seed,
+                              .batch = (int)values->train.batch,
+                              .shuffle = true,
+                              .augment = values->data.augment,
+                              .flip = values->data.flip,
+                              .pad = (int)values->data.pad};
+    if (r->learner->is_quantised) {
+        loader.input_step = ohmi_input_step(values);
+        loader.input_max = (float)((1 << (values->quantise.input_bits - 1)) - 1);
+    }
+    OHM_TRY(ohmi_loader_new(&r->loader, *tasks, &loader, err));
+    ohmi_run_log(&r->run, "%s with %s, %d threads", has_checkpoint ? "resumed" : "started",
+                 r->learner->network->kernels->name, ohmi_threads());
+    (void)tell(r, OHM_EVENT_START, has_checkpoint ? "resumed" : "started");
+    r->started_s = r->checkpoint_s = now_s();
+    OHM_TRY(learn_tasks(r, err));
+    OHM_TRY(ohmi_run_write_metrics(&r->run, r->learner, r->is_identical, err));
+    ohmi_run_log(&r->run, "all tasks are learned");
+    (void)tell(r, OHM_EVENT_END, NULL);
+done:
+    if (status < 0 && r->run.log && err) {
+        ohmi_run_log(&r->run, "ended: %s", err->message);
+    }
+    return status;
+}
+
+ohm_status ohm_learn(ohm_config *config, const ohm_learn_def *def, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_tasks *tasks = NULL;
+    trainer r = {.def = def, .is_identical = true};
+    OHM_TRY(ohm_config_check(config, err));
+    r.config = ohmi_config_values(config);
+    OHM_TRY(run_learning(&r, config, def, &tasks, err));
+done:
+    ohmi_loader_free(&r.loader);
+    ohmi_run_close(&r.run);
+    ohmi_learner_free(&r.learner);
+    ohmi_tasks_free(&tasks);
+    return status;
+}
