@@ -4,9 +4,9 @@
 // Along one axis of n_in samples, output sample o of n_out sits at x = (o + 0.5) n_in/n_out and is
 //     out[o] = sum_i w[i] in[i],   w[i] ~ max(0, 1 - |i + 0.5 - x| / r),   r = max(1, n_in/n_out)
 // normalised to sum 1: plain bilinear when enlarging, a triangle as wide as the reduction when
-// reducing (what imaging libraries call "bilinear with antialias"). Weights are rounded to 1/2^20
-// and the largest takes the remainder, so that they sum to 2^20 exactly and a flat image stays
-// flat; sums are integers, rounded to a byte after each axis: first along x, then along y.
+// reducing (what imaging libraries call "bilinear with antialias"). Weights are differences of
+// running sums rounded to 1/2^20, so that they sum to 2^20 exactly and a flat image stays flat.
+// Sums are integers, rounded to a byte after each axis: first along x, then along y.
 #include "file/resize.h"
 
 #include <math.h>
@@ -54,14 +54,16 @@ static ohm_status new_axis(axis *a, int n_out, int n_in, ohm_error *err) {
             w[i - begin] = distance < 1.0 ? 1.0 - distance : 0.0;
             sum += w[i - begin];
         }
-        int32_t left = ONE, *to = a->weight + (size_t)o * (size_t)a->room;
-        int largest = 0;
+        // differences of the rounded running sum
+        int32_t *to = a->weight + (size_t)o * (size_t)a->room;
+        int32_t before = 0;
+        double running = 0;
         for (int i = 0; i < end - begin; i++) {
-            to[i] = (int32_t)floor(w[i] / sum * ONE + 0.5);
-            left -= to[i];
-            largest = to[i] > to[largest] ? i : largest;
+            running += w[i];
+            int32_t now = i + 1 < end - begin ? (int32_t)floor(running / sum * ONE + 0.5) : ONE;
+            to[i] = now - before;
+            before = now;
         }
-        to[largest] += left;
         a->first[o] = begin;
         a->taps[o] = end - begin;
     }
