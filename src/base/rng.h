@@ -37,7 +37,7 @@ void ohmi_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[
 // The index-th 4 x 32 bits of a stream. Thread safe (pure).
 void ohmi_rng_bits(uint32_t out[4], const ohmi_rng *rng, uint32_t index);
 
-// The index-th uniform number of a stream, in the open interval (0, 1), 24 bits.
+// The index-th uniform number of a stream, in the open interval (0, 1), 23 bits.
 float ohmi_rng_uniform(const ohmi_rng *rng, uint32_t index);
 
 // The index-th standard normal number (Box-Muller on one block).
