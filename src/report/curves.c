@@ -3,6 +3,10 @@
 // first finds the epochs of each task, the second sums the values of an epoch.
 //
 //     curve[task][epoch] = sum of the values logged in the epoch / their number
+//
+// Tasks count from 1. A row carries the epochs finished when it was written: the train rows of an
+// epoch are written just before it counts as finished, test rows after it. Curves are drawn over
+// the epochs finished, so train rows move up by one.
 #include "report/curves.h"
 
 #include <inttypes.h>
@@ -63,12 +67,12 @@ static int next_line(cursor *at, char *fields[N_FIELDS]) {
     return n;
 }
 
-// A task is named by its number from 0, or by its name.
+// A task is named by its number from 1, or by its name.
 static int find_task(const ohmi_run *run, const char *text) {
     char *end = NULL;
     const long number = strtol(text, &end, 10);
     if (end != text && *end == '\0') {
-        return number >= 0 && number < run->n_tasks ? (int)number : -1;
+        return number >= 1 && number <= run->n_tasks ? (int)number - 1 : -1;
     }
     for (int i = 0; i < run->n_tasks; ++i) {
         if (strcmp(run->tasks[i].name, text) == 0) {
@@ -108,6 +112,7 @@ static int read_row(row *out, const ohmi_run *run, char *const fields[N_FIELDS],
     }
     out->task = find_task(run, fields[2]);
     out->curve = find_curve(fields[3], fields[4]);
+    out->epoch += strcmp(fields[3], "train") == 0 ? 1 : 0;
     if (strcmp(fields[6], "%") == 0 || strcmp(fields[6], "percent") == 0) {
         out->value /= 100.0;
     }

@@ -185,6 +185,7 @@ static ohm_status read_matrix(ohmi_run *run, const reader *in) {
             const json_t *cell = json_array_get(row, (size_t)j);
             if (json_is_number(cell)) {
                 run->matrix[i * run->n_columns + j] = json_number_value(cell);
+                run->has_later = run->has_later || j < i;
             } else if (!json_is_null(cell)) {
                 return broken(in, "", "accuracy_matrix", "made of numbers and null");
             }

@@ -23,7 +23,7 @@ typedef struct {
     double loss;
     int64_t epochs, n_classes, n_test;
     int64_t columns_new;   // columns the task owns
-    int64_t columns_on;    // columns of earlier tasks switched on for it
+    int64_t columns_on;    // columns it uses: its own and those of earlier tasks switched on
     int64_t columns_total; // of the network
     int64_t mask_bytes;
 } ohmi_run_task;
@@ -32,7 +32,7 @@ typedef struct {
     const char *name, *kind;
     int64_t units_total, k, c, r, s;
     int64_t *units_new; // (n_tasks)
-    int64_t *units_on;  // (n_tasks)
+    int64_t *units_on;  // (n_tasks) used: own and switched on
 } ohmi_run_layer;
 
 // Curves of a task; means of all values that metrics.csv has of an epoch.
@@ -45,7 +45,7 @@ enum {
 };
 
 typedef struct {
-    int64_t first_epoch; // as in the file
+    int64_t first_epoch; // epochs finished at the first value
     int64_t n_epochs;    // 0 = nothing logged
     double *values;      // (OHMI_N_CURVES, n_epochs), NAN where nothing was logged
 } ohmi_run_curves;
@@ -68,6 +68,7 @@ typedef struct {
     ohmi_run_task *tasks;    // (n_tasks)
     ohmi_run_curves *curves; // (n_tasks)
     int n_columns;           // of the matrix
+    bool has_later;          // any task was measured again after a later one
     double *matrix;          // (n_tasks, n_columns), NAN where not measured
     int n_layers;
     ohmi_run_layer *layers; // (n_layers)

@@ -95,7 +95,7 @@ static void write_all_figures(ohmi_text *out, const ohmi_run *run) {
                   "<th>task</th><th class=\"n\">classes</th><th class=\"n\">test images</th>"
                   "<th class=\"n\">accuracy, %</th><th class=\"n\">loss</th>"
                   "<th class=\"n\">epochs</th><th class=\"n\">training</th>"
-                  "<th class=\"n\">columns new</th><th class=\"n\">switched on</th>"
+                  "<th class=\"n\">columns new</th><th class=\"n\">used</th>"
                   "<th class=\"n\">of</th><th class=\"n\">mask, bytes</th></tr></thead><tbody>");
     for (int i = 0; i < run->n_tasks; ++i) {
         const ohmi_run_task *task = &run->tasks[i];

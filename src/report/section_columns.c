@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which crossbar columns the tasks own and use, layer by layer. With U the columns of a layer,
-// new[t] those that task t owns, and on[t] those of earlier tasks that task t switches on:
+// new[t] those that task t owns, and on[t] those it uses, its own among them:
 //
 //     owned part          = new[t] / U
-//     switched-on part    = on[t] / (new[0] + ... + new[t-1])
+//     switched-on part    = (on[t] - new[t]) / (new[0] + ... + new[t-1])
 //     free part           = 1 - sum of new / U
 #include <inttypes.h>
 #include <math.h>
@@ -171,11 +171,10 @@ static void fill_on(tables *at, const ohmi_run *run) {
         int64_t earlier = 0;
         for (int task = 0; task < run->n_tasks; ++task) {
             const int cell = i * run->n_tasks + task;
-            at->values[cell] = earlier > 0 && layer->units_on[task] >= 0
-                                   ? (double)layer->units_on[task] / (double)earlier
-                                   : (double)NAN;
+            const int64_t on = layer->units_on[task] - at_least_0(layer->units_new[task]);
+            at->values[cell] = earlier > 0 && on >= 0 ? (double)on / (double)earlier : (double)NAN;
             snprintf(at->notes[cell], sizeof at->notes[cell], " (%" PRId64 " of %" PRId64 ")",
-                     layer->units_on[task], earlier);
+                     at_least_0(on), earlier);
             earlier += at_least_0(layer->units_new[task]);
         }
     }
@@ -184,7 +183,7 @@ static void fill_on(tables *at, const ohmi_run *run) {
 // The counts behind the heat maps, folded.
 static void write_counts(ohmi_text *out, const ohmi_run *run) {
     ohmi_text_add(out, "<details><summary>Column counts by layer and task</summary>"
-                       "<div class=\"scroll\"><table class=\"list\"><caption>new / switched on"
+                       "<div class=\"scroll\"><table class=\"list\"><caption>new / used in all"
                        "</caption><thead><tr><th>layer</th><th class=\"n\">columns</th>");
     for (int task = 0; task < run->n_tasks; ++task) {
         ohmi_text_printf(out, "<th class=\"n\" scope=\"col\">%d</th>", task + 1);

@@ -62,9 +62,10 @@ static void write_panels(ohmi_text *out, const ohmi_run *run, int train_curve, c
         ohmi_text_add(out, "<span><span class=\"sw s0\"></span>train</span>");
     }
     if (any[1]) {
-        ohmi_text_add(out, "<span><span class=\"sw s1\"></span>test (dashed)</span>");
+        ohmi_text_add(out, "<span><span class=\"sw s1\"></span>test (dashed; a lone dot where only "
+                           "the end was measured)</span>");
     }
-    ohmi_text_add(out, "<span>same scale in all panels; horizontal: epoch</span></div>"
+    ohmi_text_add(out, "<span>same scale in all panels; horizontal: epochs finished</span></div>"
                        "<div class=\"panels\">");
     for (int i = 0; i < run->n_tasks; ++i) {
         const ohmi_run_curves *curves = &run->curves[i];
@@ -113,7 +114,7 @@ static void write_table(ohmi_text *out, const ohmi_run *run) {
     ohmi_text_add(out, "<details><summary>Values of the curves</summary><p class=\"note\">Of many "
                        "epochs only some are listed; all are in <code>metrics.csv</code>.</p>"
                        "<div class=\"scroll\"><table class=\"list\"><thead><tr>"
-                       "<th class=\"n\">task</th><th class=\"n\">epoch</th>"
+                       "<th class=\"n\">task</th><th class=\"n\">epochs finished</th>"
                        "<th class=\"n\">loss, train</th><th class=\"n\">loss, test</th>"
                        "<th class=\"n\">accuracy, train, %</th>"
                        "<th class=\"n\">accuracy, test, %</th></tr></thead><tbody>");

@@ -111,7 +111,7 @@ async function look(browser, view) {
     if ((await page.locator("svg.plot").count()) > 0) {
       await hover(page, "svg.plot");
       const tip = await page.locator("#tip").innerText();
-      check(/epoch \d+/.test(tip), `${view.name}: the tooltip over a curve says '${tip}'`);
+      check(/after epoch \d+/.test(tip), `${view.name}: the tooltip over a curve says '${tip}'`);
     }
     await page.mouse.move(1, 1);
   }
