@@ -28,6 +28,9 @@ they are built (in a residual block the shortcut comes first):
     bn<i>.mean_after, bn<i>.variance_after  (K) running statistics after the step, from 0 and 1,
                  momentum 0.1, with the unbiased variance
 
+The seeds are such that gradients computed in double differ by less than 3e-6 of the largest of the
+same tensor, so that a step can be held to about 1e-4 in any order of summation.
+
 The metadata of a file has model, width, lr, momentum, decay, batchnorm_momentum and the version of
 PyTorch. Run without arguments from anywhere; the same PyTorch gives the same bytes.
 """
@@ -152,7 +155,7 @@ NETS = [
     (vgg, 1.0, 11),
     (resnet, 1.0, 12),
     (vgg8, 1.0 / 32, 13),
-    (vgg16_bn, 1.0 / 64, 14),
+    (vgg16_bn, 1.0 / 64, 17),
     (resnet20, 1.0 / 4, 15),
 ]
 
