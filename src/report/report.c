@@ -96,7 +96,7 @@ static void write_key_figures(ohmi_text *out, const ohmi_run *run) {
     key_begin(out, "Mean accuracy");
     ohmi_figure_percent(out, run->mean_accuracy, 2);
     ohmi_text_add(out, " <small>%</small>");
-    key_end(out, "of all tasks after the last one");
+    key_end(out, "of the tasks, each on its own test images");
     key_begin(out, "Forgetting");
     ohmi_figure_percent(out, run->has_later ? run->forgetting : (double)NAN, 2);
     ohmi_text_add(out, " <small>points</small>");
