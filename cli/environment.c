@@ -66,6 +66,7 @@ int ohmcli_exit_code(ohm_status status) {
     case OHM_ERR_IO:
         return OHMCLI_FAILED;
     case OHM_ERR_CONFIG:
+    case OHM_ERR_ARGUMENT: // what a user asked for cannot be
         return OHMCLI_USAGE;
     case OHM_ERR_FORMAT:
         return OHMCLI_BAD_DATA;
@@ -77,8 +78,6 @@ int ohmcli_exit_code(ohm_status status) {
         return OHMCLI_NUMERIC;
     case OHM_ERR_INTERRUPTED:
         return OHMCLI_STOPPED;
-    case OHM_ERR_ARGUMENT:
-        return OHMCLI_INTERNAL;
     }
     return status > 0 ? OHMCLI_DONE : OHMCLI_INTERNAL;
 }

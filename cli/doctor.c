@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ohmwise doctor`: what this build and this machine can do.
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "ohmwise/config.h"
+#include "ohmwise/system.h"
+
+static const ohmcli_option options[] = {
+    {.name = "data",
+     .value = "DIR",
+     .help = "folder of data sets",
+     .complete = OHMCLI_COMPLETE_FOLDER},
+    {.name = "json", .help = "print one JSON document"},
+    {0},
+};
+
+const ohmcli_command ohmcli_doctor_command = {
+    .name = "doctor",
+    .summary = "Say what this build and this machine can do",
+    .operands = "",
+    .example = "doctor",
+    .options = options,
+    .run = ohmcli_doctor,
+};
+
+// Prints a value in words on the current line.
+static void print_value(const json_t *value) {
+    switch (json_typeof(value)) {
+    case JSON_STRING:
+        fputs(json_string_value(value), stdout);
+        break;
+    case JSON_INTEGER:
+        printf("%lld", (long long)json_integer_value(value));
+        break;
+    case JSON_REAL:
+        printf("%g", json_real_value(value));
+        break;
+    case JSON_TRUE:
+        fputs("yes", stdout);
+        break;
+    case JSON_FALSE:
+        fputs("no", stdout);
+        break;
+    case JSON_NULL:
+        fputs("-", stdout);
+        break;
+    case JSON_ARRAY:
+        for (size_t i = 0; i < json_array_size(value); i++) {
+            fputs(i > 0 ? " " : "", stdout);
+            print_value(json_array_get(value, i));
+        }
+        break;
+    case JSON_OBJECT: {
+        void *at = json_object_iter((json_t *)value);
+        for (bool first = true; at != NULL; first = false) {
+            printf("%s%s ", first ? "" : ", ", json_object_iter_key(at));
+            print_value(json_object_iter_value(at));
+            at = json_object_iter_next((json_t *)value, at);
+        }
+        break;
+    }
+    }
+}
+
+// One heading a member of the document; lists of objects get a line each.
+static void print_document(json_t *document) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(document, key, value) {
+        const bool is_rows = json_is_array(value) && json_is_object(json_array_get(value, 0));
+        if (!is_rows && !json_is_object(value)) {
+            printf("%s%-12s%s ", ohmcli_bold(stdout), key, ohmcli_plain(stdout));
+            print_value(value);
+            putchar('\n');
+            continue;
+        }
+        printf("%s%s%s\n", ohmcli_bold(stdout), key, ohmcli_plain(stdout));
+        if (is_rows) {
+            for (size_t i = 0; i < json_array_size(value); i++) {
+                fputs("  ", stdout);
+                print_value(json_array_get(value, i));
+                putchar('\n');
+            }
+            continue;
+        }
+        const char *inner;
+        json_t *part;
+        json_object_foreach(value, inner, part) {
+            printf("  %-12s ", inner);
+            print_value(part);
+            putchar('\n');
+        }
+    }
+}
+
+int ohmcli_doctor(int argc, char **argv) {
+    ohmcli_call call;
+    const int done = ohmcli_parse(&call, &ohmcli_doctor_command, argc, argv);
+    if (done >= 0) {
+        return done;
+    }
+    char *text = NULL;
+    ohm_error err = {0};
+    const char *folder =
+        ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder();
+    if (ohm_doctor(&text, folder, &err) < 0) {
+        return ohmcli_error(&err);
+    }
+    int code = OHMCLI_DONE;
+    if (ohmcli_has(&call, "json")) {
+        puts(text);
+    } else {
+        json_error_t error;
+        json_t *document = json_loads(text, 0, &error);
+        if (document == NULL) {
+            code = ohmcli_fail(OHMCLI_INTERNAL, "the description is no JSON: %s", error.text);
+        } else {
+            print_document(document);
+        }
+        json_decref(document);
+    }
+    ohm_text_free(&text);
+    return code;
+}

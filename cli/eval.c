@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ohmwise eval RUN`: measures the tasks of a run on their whole test sets.
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "ohmwise/learn.h"
+#include "ohmwise/system.h"
+#include "run_results.h"
+
+static const char *const path_choices[] = {"float", "integer", NULL};
+
+static const ohmcli_option options[] = {
+    {.name = "task", .value = "TASK", .help = "one task: its number from 1, or its name"},
+    {.name = "on",
+     .value = "PATH",
+     .help = "float or integer; else as the run is quantised",
+     .choices = path_choices},
+    {.name = "logits",
+     .value = "F.npy",
+     .help = "write the logits (images x classes) of one task",
+     .complete = OHMCLI_COMPLETE_FILE},
+    {.name = "backend", .value = "NAME", .help = "kernels; 'ohmwise doctor' lists them"},
+    {.name = "data",
+     .value = "DIR",
+     .help = "folder of data sets",
+     .complete = OHMCLI_COMPLETE_FOLDER},
+    {.name = "threads", .letter = 'j', .value = "N", .help = "threads, 0 = all CPUs"},
+    {.name = "json", .help = "print one JSON document"},
+    {0},
+};
+
+const ohmcli_command ohmcli_eval_command = {
+    .name = "eval",
+    .summary = "Measure what a run has learned",
+    .operands = "RUN",
+    .min_operands = 1,
+    .max_operands = 1,
+    .example = "eval runs/first --task 1 --logits first.npy",
+    .options = options,
+    .complete = OHMCLI_COMPLETE_FOLDER,
+    .run = ohmcli_eval,
+};
+
+enum { MAX_TASKS = 1024 };
+
+static double mean_accuracy(const ohm_eval_result *results, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        sum += results[i].accuracy;
+    }
+    return n > 0 ? sum / n : 0;
+}
+
+static void print_table(const ohm_eval_result *results, int n) {
+    printf("%s%4s  %-32s %10s %10s %10s %12s%s\n", ohmcli_bold(stdout), "task", "name",
+           "accuracy %", "images", "seconds", "switch s", ohmcli_plain(stdout));
+    for (int i = 0; i < n; i++) {
+        printf("%4d  %-32.32s %10.2f %10lld %10.3f %12.6f\n", results[i].task + 1, results[i].name,
+               100 * results[i].accuracy, (long long)results[i].n_images, results[i].seconds,
+               results[i].switch_seconds);
+    }
+    if (n > 1) {
+        printf("mean accuracy %.2f %%\n", 100 * mean_accuracy(results, n));
+    }
+}
+
+static int print_json(const ohm_eval_result *results, int n, const char *run, const char *path) {
+    json_t *tasks = json_array();
+    for (int i = 0; i < n; i++) {
+        json_array_append_new(
+            tasks, json_pack("{s:i, s:s, s:f, s:I, s:f, s:f}", "task", results[i].task + 1, "name",
+                             results[i].name, "accuracy", results[i].accuracy, "images",
+                             (json_int_t)results[i].n_images, "seconds", results[i].seconds,
+                             "switch_seconds", results[i].switch_seconds));
+    }
+    json_t *root = json_pack("{s:i, s:s, s:s, s:o, s:f}", "schema", 1, "run", run, "on", path,
+                             "tasks", tasks, "mean_accuracy", mean_accuracy(results, n));
+    if (root == NULL) {
+        return ohmcli_fail(OHMCLI_FAILED, "out of memory");
+    }
+    json_dumpf(root, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(root);
+    return OHMCLI_DONE;
+}
+
+// The path the run is meant for: integer where it is quantised.
+static bool is_quantised(const char *run, bool *known) {
+    json_t *metrics = ohmcli_run_metrics(run);
+    const bool quantised = json_is_true(json_object_get(metrics, "quantised"));
+    *known = metrics != NULL;
+    json_decref(metrics);
+    return quantised;
+}
+
+int ohmcli_eval(int argc, char **argv) {
+    ohmcli_call call;
+    int code = ohmcli_parse(&call, &ohmcli_eval_command, argc, argv);
+    if (code >= 0) {
+        return code;
+    }
+    const char *run = call.operands[0];
+    const char *on = ohmcli_value(&call, "on");
+    const char *environment_backend = getenv("OHM_BACKEND");
+    int threads = 0;
+    ohm_eval_def def = {
+        .task = -1,
+        .data_folder =
+            ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder(),
+        .backend = ohmcli_value(&call, "backend"),
+        .logits_path = ohmcli_value(&call, "logits"),
+    };
+    if (def.backend == NULL && environment_backend != NULL && environment_backend[0] != '\0') {
+        def.backend = environment_backend;
+    }
+    if (!ohmcli_integer(&call, "threads", 0, 256, &threads)) {
+        return OHMCLI_USAGE;
+    }
+    if (ohmcli_has(&call, "threads")) {
+        ohm_set_threads(threads);
+    }
+    if (on == NULL) {
+        bool known = false;
+        on = is_quantised(run, &known) ? "integer" : "float";
+        if (!known) {
+            return OHMCLI_BAD_DATA;
+        }
+    }
+    def.path = strcmp(on, "integer") == 0 ? OHM_ON_INTEGER : OHM_ON_FLOAT;
+    if (ohmcli_has(&call, "task")) {
+        def.task = ohmcli_run_task(run, ohmcli_value(&call, "task"));
+        if (def.task < 0) {
+            return OHMCLI_USAGE;
+        }
+    } else if (def.logits_path != NULL) {
+        return ohmcli_usage(&ohmcli_eval_command, "'--logits' needs one task, give --task");
+    }
+
+    ohm_error err = {0};
+    int n_results = 0;
+    ohm_eval_result *results = calloc(MAX_TASKS, sizeof *results);
+    if (results == NULL) {
+        return ohmcli_fail(OHMCLI_FAILED, "out of memory");
+    }
+    if (ohm_eval(results, MAX_TASKS, &n_results, run, &def, &err) < 0) {
+        code = ohmcli_error(&err);
+    } else if (ohmcli_has(&call, "json")) {
+        code = print_json(results, n_results, run, on);
+    } else {
+        print_table(results, n_results);
+        code = OHMCLI_DONE;
+    }
+    free(results);
+    return code;
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ohmwise learn CONFIG [key=value ...] --out RUN`: learns the tasks one after another.
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "ohmwise/config.h"
+#include "ohmwise/learn.h"
+#include "progress.h"
+#include "run_results.h"
+#include "stop.h"
+
+static const char *const when_choices[] = {"auto", "always", "never", NULL};
+
+static const ohmcli_option options[] = {
+    {.name = "out",
+     .letter = 'o',
+     .value = "RUN",
+     .help = "the run folder; made, or resumed",
+     .complete = OHMCLI_COMPLETE_FOLDER},
+    {.name = "force", .help = "discard a run that is there"},
+    {.name = "data",
+     .value = "DIR",
+     .help = "folder of data sets",
+     .complete = OHMCLI_COMPLETE_FOLDER},
+    {.name = "threads", .letter = 'j', .value = "N", .help = "threads, 0 = all CPUs"},
+    {.name = "dry-run", .letter = 'n', .help = "print the complete config and stop"},
+    {.name = "progress",
+     .value = "WHEN",
+     .help = "the bar: auto, always or never",
+     .choices = when_choices},
+    {.name = "json", .help = "print metrics.json instead of a table"},
+    {0},
+};
+
+const ohmcli_command ohmcli_learn_command = {
+    .name = "learn",
+    .summary = "Learn the tasks of a config, one after another",
+    .operands = "CONFIG [key=value ...]",
+    .min_operands = 1,
+    .max_operands = -1,
+    .example = "learn learn/fashion-mnist-xst train.epochs=2 --out runs/first",
+    .notes = "CONFIG is a YAML file or the name of a preset; key=value changes any key of it\n"
+             "('ohmwise explain' says which there are). A run that is there is resumed.\n"
+             "Ctrl-C writes a checkpoint and exits with 75: the same command then goes on.",
+    .options = options,
+    .complete = OHMCLI_COMPLETE_CONFIG,
+    .run = ohmcli_learn,
+};
+
+// Sets "key=value". Returns an exit code, after saying what was wrong.
+static int set_key(ohm_config *config, const char *assignment) {
+    char key[128];
+    const char *equals = strchr(assignment, '=');
+    ohm_error err = {0};
+    if (equals == NULL || equals == assignment) {
+        return ohmcli_usage(&ohmcli_learn_command, "'%s' is not of the form key=value", assignment);
+    }
+    if ((size_t)(equals - assignment) >= sizeof key) {
+        return ohmcli_usage(&ohmcli_learn_command, "the key of '%.40s...' is too long", assignment);
+    }
+    snprintf(key, sizeof key, "%.*s", (int)(equals - assignment), assignment);
+    if (ohm_config_set(config, key, equals + 1, &err) < 0) {
+        return ohmcli_error(&err);
+    }
+    return OHMCLI_DONE;
+}
+
+// Sets a key from an environment variable, when that is set.
+static int set_from_variable(ohm_config *config, const char *key, const char *variable) {
+    const char *value = getenv(variable);
+    ohm_error err = {0};
+    if (value != NULL && value[0] != '\0' && ohm_config_set(config, key, value, &err) < 0) {
+        return ohmcli_error(&err);
+    }
+    return OHMCLI_DONE;
+}
+
+// File, environment, command line: the later wins.
+static int fill_config(ohm_config *config, const ohmcli_call *call) {
+    char path[4096];
+    ohm_error err = {0};
+    if (!ohmcli_find_config(path, sizeof path, call->operands[0])) {
+        return OHMCLI_USAGE;
+    }
+    if (ohm_config_load(config, path, &err) < 0) {
+        return ohmcli_error(&err);
+    }
+    int code = set_from_variable(config, "threads", "OHM_THREADS");
+    if (code == OHMCLI_DONE) {
+        code = set_from_variable(config, "backend", "OHM_BACKEND");
+    }
+    for (int i = 1; i < call->n_operands && code == OHMCLI_DONE; i++) {
+        code = set_key(config, call->operands[i]);
+    }
+    if (code == OHMCLI_DONE && ohmcli_has(call, "threads")) {
+        if (ohm_config_set(config, "threads", ohmcli_value(call, "threads"), &err) < 0) {
+            code = ohmcli_error(&err);
+        }
+    }
+    return code;
+}
+
+// The command line as it could be typed again, for the manifest.
+static void join_command(char *text, size_t size_bytes, const ohmcli_call *call) {
+    size_t used = (size_t)snprintf(text, size_bytes, "ohmwise learn");
+    for (int i = 0; i < call->n_operands && used < size_bytes; i++) {
+        used += (size_t)snprintf(text + used, size_bytes - used, " %s", call->operands[i]);
+    }
+    if (used < size_bytes) {
+        snprintf(text + used, size_bytes - used, " --out %s", ohmcli_value(call, "out"));
+    }
+}
+
+static double number_of(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+// One line a task, and the means, from metrics.json.
+static void print_table(const json_t *metrics, const char *run) {
+    const json_t *tasks = json_object_get(metrics, "tasks");
+    size_t i;
+    const json_t *task;
+    printf("%s%4s  %-32s %10s %10s %10s %10s %9s %9s%s\n", ohmcli_bold(stdout), "task", "name",
+           "accuracy %", "new", "switched", "columns", "mask B", "seconds", ohmcli_plain(stdout));
+    json_array_foreach(tasks, i, task) {
+        printf("%4zu  %-32.32s %10.2f %10.0f %10.0f %10.0f %9.0f %9.1f\n", i + 1,
+               json_string_value(json_object_get(task, "name")), 100 * number_of(task, "accuracy"),
+               number_of(task, "columns_new"), number_of(task, "columns_on"),
+               number_of(task, "columns_total"), number_of(task, "mask_bytes"),
+               number_of(task, "train_seconds"));
+    }
+    printf("mean accuracy %.2f %%, forgetting %.4f points\n",
+           100 * number_of(metrics, "mean_accuracy"), 100 * number_of(metrics, "forgetting"));
+    printf("report: %s/report.html\n", run);
+}
+
+// What a finished run has to show for itself.
+static int print_result(const ohmcli_call *call, const char *run) {
+    ohm_error err = {0};
+    const int code = ohm_report_write(run, NULL, &err) < 0 ? ohmcli_error(&err) : OHMCLI_DONE;
+    json_t *metrics = ohmcli_run_metrics(run);
+    if (metrics == NULL) {
+        return OHMCLI_BAD_DATA;
+    }
+    if (ohmcli_has(call, "json")) {
+        json_dumpf(metrics, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        print_table(metrics, run);
+    }
+    json_decref(metrics);
+    return code;
+}
+
+// Learns with a config that is filled.
+static int learn(ohm_config *config, const ohmcli_call *call) {
+    char command[4096];
+    ohmcli_progress progress;
+    ohm_error err = {0};
+    const char *choice = ohmcli_value(call, "progress");
+    ohmcli_progress_init(&progress, choice != NULL ? choice : "auto", ohmcli_stop_on_signals());
+    join_command(command, sizeof command, call);
+    const ohm_learn_def def = {
+        .run_folder = ohmcli_value(call, "out"),
+        .data_folder = ohmcli_has(call, "data") ? ohmcli_value(call, "data") : ohmcli_data_folder(),
+        .command = command,
+        .force = ohmcli_has(call, "force"),
+        .sink = ohmcli_progress_event,
+        .context = &progress,
+    };
+    const ohm_status status = ohm_learn(config, &def, &err);
+    ohmcli_progress_clear(&progress);
+    if (status < 0) {
+        return ohmcli_error(&err);
+    }
+    return print_result(call, def.run_folder);
+}
+
+int ohmcli_learn(int argc, char **argv) {
+    ohmcli_call call;
+    ohm_config *config = NULL;
+    ohm_error err = {0};
+    int code = ohmcli_parse(&call, &ohmcli_learn_command, argc, argv);
+    if (code >= 0) {
+        return code;
+    }
+    if (!ohmcli_has(&call, "out") && !ohmcli_has(&call, "dry-run")) {
+        return ohmcli_usage(&ohmcli_learn_command, "where to? give --out RUN");
+    }
+    if (ohm_config_new(&config, &err) < 0) {
+        return ohmcli_error(&err);
+    }
+    code = fill_config(config, &call);
+    if (code == OHMCLI_DONE && ohmcli_has(&call, "dry-run")) {
+        char *text = NULL;
+        if (ohm_config_check(config, &err) < 0 || ohm_config_text(&text, config, &err) < 0) {
+            code = ohmcli_error(&err);
+        } else {
+            fputs(text, stdout);
+        }
+        ohm_text_free(&text);
+    } else if (code == OHMCLI_DONE) {
+        code = learn(config, &call);
+    }
+    ohm_config_free(&config);
+    return code;
+}
