@@ -13,8 +13,8 @@ static bool is_supported(void) {
 
 static size_t workspace(const ohmi_conv *shape) {
     // the largest of the three, for each thread
-    const size_t forward = direct_thread_bytes(shape, shape->c);
-    const size_t backward = direct_thread_bytes(shape, shape->k);
+    const size_t forward = direct_thread_bytes(shape, 0);
+    const size_t backward = direct_thread_bytes(shape, 1);
     const size_t weight = (weight_thread_bytes(shape) + 63) / 64 * 64;
     size_t most = forward > backward ? forward : backward;
     most = most > weight ? most : weight;

@@ -7,6 +7,10 @@
 // inside the map and over a chunk of i; the panel of a chunk stays in the second cache for many
 // tiles. Taps outside the map cost nothing.
 //
+// While the tiles of a chunk run, they ask for the weights of the next chunk, one line an
+// iteration, so that layers whose weights do not fit a cache (linear layers above all) run at the
+// speed of the memory or of the products, not of both in turn.
+//
 // Order of a sum: chunks of i, taps, i: the same for every number of threads.
 #ifndef OHMI_DIRECT_H
 #define OHMI_DIRECT_H
@@ -18,8 +22,13 @@
 #include "kernel/lanes.h"
 #include "kernel/pack.h"
 
-// bytes of a panel: a part of the second cache (1 MiB or more), the rest is for the maps
+// bytes of the panels of an item: a part of the second cache (1 MiB or more), the rest is for the
+// maps and for the weights asked for ahead
 #define DIRECT_PANEL_BYTES (320 * 1024)
+// the same for one tap, where a panel serves few tiles and the next one should be on its way soon
+#define DIRECT_POINT_BYTES (128 * 1024)
+// blocks of an item of a backward-data product with one tap: longer runs of a row of w
+#define DIRECT_SPAN 4
 // a panel serves at least this many tiles, so that packing it is a small part of the work
 #define DIRECT_TILES 64
 
@@ -27,6 +36,16 @@ typedef struct {
     const float *in;    // first row and channel of the input pixel
     const float *panel; // of the tap
 } direct_tap;
+
+// Weights to ask for while a tile runs, as addresses: every iteration asks for a line one row on.
+typedef struct {
+    uintptr_t next, end; // where the next 16 iterations start, and where the row ends
+    int64_t row_bytes;   // from a row of w to the next
+    int64_t carry;       // after 16 iterations
+    int64_t turn;        // after a tap
+    int64_t width;       // bytes wanted of a row
+    int groups;          // of 16 rows still to come
+} direct_ahead;
 
 typedef struct {
     float *out;          // (out_h, out_w, n_pad, out_ld)
@@ -36,14 +55,25 @@ typedef struct {
     int n_in, in_h, in_w, in_ld;     // channels summed over
     int n_out, out_h, out_w, out_ld; // channels produced
     int chunk;                       // of n_in
-    int n_blocks, group;             // blocks of vectors; pixels of an item
+    int n_blocks, span, group;       // blocks of vectors; blocks and pixels of an item
     char *work;
     size_t thread_bytes;
 } direct_job;
 
-// channels of a chunk: even parts of n_in whose panel is within the limit
-OHMI_INLINE int direct_chunk(int n_in, int n_taps) {
-    int64_t most = DIRECT_PANEL_BYTES / (OHMI_WIDE * OHMI_LANES * (int64_t)sizeof(float) * n_taps);
+// blocks of vectors of an item
+OHMI_INLINE int direct_span(const ohmi_conv *o, int is_backward) {
+    return is_backward && o->r * o->s == 1 ? DIRECT_SPAN : 1;
+}
+
+// channels of a chunk: even parts of n_in whose panels are within the limit
+OHMI_INLINE int direct_chunk(const ohmi_conv *o, int is_backward) {
+    const int n_in = is_backward ? o->k : o->c;
+    const int64_t n_taps = (int64_t)o->r * o->s;
+    const int64_t row = OHMI_WIDE * OHMI_LANES * (int64_t)sizeof(float) * n_taps;
+    int64_t most = (n_taps == 1 ? DIRECT_POINT_BYTES : DIRECT_PANEL_BYTES) / row;
+    if (direct_span(o, is_backward) > 1) {
+        most = most / 2;
+    }
     most = most < 8 ? 8 : most;
     const int n_chunks = (int)((n_in + most - 1) / most);
     return (n_in + n_chunks - 1) / n_chunks;
@@ -53,15 +83,16 @@ OHMI_INLINE size_t direct_taps_bytes(const ohmi_conv *o) {
     return ((size_t)o->r * (size_t)o->s * sizeof(direct_tap) + 63) / 64 * 64;
 }
 
-OHMI_INLINE size_t direct_thread_bytes(const ohmi_conv *o, int n_in) {
-    const size_t n_taps = (size_t)o->r * (size_t)o->s;
+OHMI_INLINE size_t direct_thread_bytes(const ohmi_conv *o, int is_backward) {
+    const size_t n_rows = (size_t)o->r * (size_t)o->s * (size_t)direct_chunk(o, is_backward);
     const size_t row = OHMI_WIDE * OHMI_LANES * sizeof(float);
-    return direct_taps_bytes(o) + n_taps * (size_t)direct_chunk(n_in, (int)n_taps) * row;
+    return direct_taps_bytes(o) + n_rows * row * (size_t)direct_span(o, is_backward);
 }
 
 // one tile: out[row][0 .. wide vectors) (+)= sum over taps and n_in channels
 OHMI_INLINE void direct_tile(float *out, int64_t out_ld, const direct_tap *taps, int n_taps,
-                             int n_in, int64_t in_ld, int is_first, const int wide) {
+                             int n_in, int64_t in_ld, int is_first, direct_ahead *ahead,
+                             const int wide) {
     ohmi_lanes sum[OHMI_ROWS][OHMI_WIDE];
     OHMI_UNROLL
     for (int r = 0; r < OHMI_ROWS; r++) {
@@ -70,27 +101,39 @@ OHMI_INLINE void direct_tile(float *out, int64_t out_ld, const direct_tap *taps,
             sum[r][v] = is_first ? lanes_zero() : lanes_load(out + r * out_ld + v * OHMI_LANES);
         }
     }
+    const uintptr_t row_bytes = (uintptr_t)ahead->row_bytes;
+    const uintptr_t carry = (uintptr_t)ahead->carry, turn = (uintptr_t)ahead->turn;
+    uintptr_t next = ahead->next;
     for (int t = 0; t < n_taps; t++) {
         const float *in = taps[t].in;
         const float *panel = taps[t].panel;
-        for (int i = 0; i < n_in; i++) {
-            ohmi_lanes b[OHMI_WIDE];
-            OHMI_UNROLL
-            for (int v = 0; v < wide; v++) {
-                b[v] = lanes_load(panel + v * OHMI_LANES);
-            }
-            OHMI_UNROLL
-            for (int r = 0; r < OHMI_ROWS; r++) {
-                const ohmi_lanes a = lanes_all(in[r * in_ld]);
+        for (int i0 = 0; i0 < n_in; i0 += 16) {
+            uintptr_t line = next;
+            const int n = n_in - i0 < 16 ? n_in - i0 : 16;
+            for (int i = 0; i < n; i++) {
+                ohmi_lanes b[OHMI_WIDE];
+                _mm_prefetch((const char *)line, _MM_HINT_T1);
+                line += row_bytes;
                 OHMI_UNROLL
                 for (int v = 0; v < wide; v++) {
-                    sum[r][v] = lanes_fma(a, b[v], sum[r][v]);
+                    b[v] = lanes_load(panel + v * OHMI_LANES);
                 }
+                OHMI_UNROLL
+                for (int r = 0; r < OHMI_ROWS; r++) {
+                    const ohmi_lanes a = lanes_all(in[r * in_ld]);
+                    OHMI_UNROLL
+                    for (int v = 0; v < wide; v++) {
+                        sum[r][v] = lanes_fma(a, b[v], sum[r][v]);
+                    }
+                }
+                in++;
+                panel += wide * OHMI_LANES;
             }
-            in++;
-            panel += wide * OHMI_LANES;
+            next += carry;
         }
+        next += turn;
     }
+    ahead->next = next;
     OHMI_UNROLL
     for (int r = 0; r < OHMI_ROWS; r++) {
         OHMI_UNROLL
@@ -100,19 +143,63 @@ OHMI_INLINE void direct_tile(float *out, int64_t out_ld, const direct_tap *taps,
     }
 }
 
-static void direct_tile_1(float *out, int64_t out_ld, const direct_tap *taps, int n_taps, int n_in,
-                          int64_t in_ld, int is_first) {
-    direct_tile(out, out_ld, taps, n_taps, n_in, in_ld, is_first, 1);
+#define DIRECT_TILE(name, wide)                                                                    \
+    static void name(float *out, int64_t out_ld, const direct_tap *taps, int n_taps, int n_in,     \
+                     int64_t in_ld, int is_first, direct_ahead *ahead) {                           \
+        direct_tile(out, out_ld, taps, n_taps, n_in, in_ld, is_first, ahead, wide);                \
+    }
+
+typedef void direct_tile_fn(float *out, int64_t out_ld, const direct_tap *taps, int n_taps,
+                            int n_in, int64_t in_ld, int is_first, direct_ahead *ahead);
+DIRECT_TILE(direct_tile_1, 1)
+DIRECT_TILE(direct_tile_2, 2)
+DIRECT_TILE(direct_tile_3, 3)
+
+static direct_tile_fn *const g_direct_tiles[OHMI_WIDE] = {direct_tile_1, direct_tile_2,
+                                                          direct_tile_3};
+
+// what to ask for: the weights of inputs [i0, i1) for outputs [first, first + wide vectors)
+static void direct_look_ahead(direct_ahead *a, const direct_job *j, int first, int wide, int i0,
+                              int i1) {
+    const ohmi_conv *o = j->o;
+    const int64_t tap_bytes = (int64_t)o->r * o->s * (int64_t)sizeof(float);
+    memset(a, 0, sizeof *a);
+    a->next = (uintptr_t)j->w;
+    a->row_bytes = o->c * tap_bytes;
+    if (i0 >= i1) {
+        // nothing to come: the first weight again and again
+        a->end = UINTPTR_MAX;
+        a->row_bytes = 0;
+    } else if (j->is_backward) {
+        // rows are the inputs: a column of lines a tap
+        a->next += (uintptr_t)(i0 * a->row_bytes + first * tap_bytes);
+        a->carry = 16 * a->row_bytes;
+        a->turn = 64 - (i1 - i0 + 15) / 16 * a->carry;
+        a->width = wide * OHMI_LANES * tap_bytes;
+        a->groups = 1;
+    } else {
+        // rows are the outputs: 16 at a time, along the row
+        a->next += (uintptr_t)(first * a->row_bytes + i0 * tap_bytes);
+        a->carry = 64;
+        a->width = (i1 - i0) * tap_bytes;
+        a->groups = wide * OHMI_LANES / 16;
+    }
+    a->end = i0 < i1 ? a->next + (uintptr_t)a->width : a->end;
 }
 
-static void direct_tile_2(float *out, int64_t out_ld, const direct_tap *taps, int n_taps, int n_in,
-                          int64_t in_ld, int is_first) {
-    direct_tile(out, out_ld, taps, n_taps, n_in, in_ld, is_first, 2);
-}
-
-static void direct_tile_3(float *out, int64_t out_ld, const direct_tap *taps, int n_taps, int n_in,
-                          int64_t in_ld, int is_first) {
-    direct_tile(out, out_ld, taps, n_taps, n_in, in_ld, is_first, 3);
+// after a tile: goes to the next group of rows, or stops
+static void direct_advance(direct_ahead *a) {
+    if (a->next < a->end) {
+        return;
+    }
+    a->groups--;
+    if (a->groups > 0) {
+        a->end += (uintptr_t)(16 * a->row_bytes);
+        a->next = a->end - (uintptr_t)a->width;
+    } else {
+        a->end = UINTPTR_MAX;
+        a->row_bytes = a->carry = a->turn = 0;
+    }
 }
 
 // fills the taps of an output pixel that fall inside the input map; returns their number
@@ -149,50 +236,66 @@ static int direct_find_taps(direct_tap *taps, const direct_job *j, int pixel, in
     return n;
 }
 
-// indices: (group of pixels, block of vectors)
+// the tiles of one chunk and one block: all rows and pixels of an item
+static void direct_tiles(const direct_job *j, int from, int to, int first, int wide, int i0, int i1,
+                         direct_tap *taps, const float *panel, direct_ahead *ahead) {
+    const ohmi_conv *o = j->o;
+    const int64_t panel_floats = (int64_t)(i1 - i0) * wide * OHMI_LANES;
+    for (int row = 0; row < o->n; row += OHMI_ROWS) {
+        for (int pixel = from; pixel < to; pixel++) {
+            const int n = direct_find_taps(taps, j, pixel, row, i0, panel, panel_floats);
+            float *out = j->out + ((int64_t)pixel * o->n_pad + row) * j->out_ld + first;
+            g_direct_tiles[wide - 1](out, j->out_ld, taps, n, i1 - i0, j->in_ld, i0 == 0, ahead);
+            direct_advance(ahead);
+        }
+    }
+}
+
+// indices: (group of pixels, span of blocks of vectors)
 static void direct_part(void *context, int64_t begin, int64_t end, int thread) {
     const direct_job *j = context;
     const ohmi_conv *o = j->o;
     const int n_taps = o->r * o->s;
     const int n_pixels = j->out_h * j->out_w;
-    const int n_rows = (o->n + OHMI_ROWS - 1) / OHMI_ROWS * OHMI_ROWS;
+    const int n_spans = (j->n_blocks + j->span - 1) / j->span;
+    const int n_vectors = j->out_ld / OHMI_LANES;
     char *work = j->work + (size_t)thread * j->thread_bytes;
     direct_tap *taps = (direct_tap *)(void *)work;
-    float *panel = (float *)(void *)(work + direct_taps_bytes(o));
+    float *panels = (float *)(void *)(work + direct_taps_bytes(o));
     for (int64_t item = begin; item < end; item++) {
-        int wide = 0;
-        const int block = (int)(item % j->n_blocks);
-        const int first = find_block(j->out_ld / OHMI_LANES, block, &wide) * OHMI_LANES;
-        const int from = (int)(item / j->n_blocks) * j->group;
+        const int block0 = (int)(item % n_spans) * j->span;
+        const int block1 = j->n_blocks - block0 < j->span ? j->n_blocks : block0 + j->span;
+        const int from = (int)(item / n_spans) * j->group;
         const int to = n_pixels - from < j->group ? n_pixels : from + j->group;
+        // the vectors of the span
+        int wide = 0;
+        const int first = find_block(n_vectors, block0, &wide) * OHMI_LANES;
+        const int last = find_block(n_vectors, block1 - 1, &wide) + wide;
+        const int span_wide = last - first / OHMI_LANES;
         for (int i0 = 0; i0 < j->n_in; i0 += j->chunk) {
-            // the weights of this chunk, then every tile that needs them
             const int i1 = j->n_in - i0 < j->chunk ? j->n_in : i0 + j->chunk;
+            const int i2 = j->n_in - i1 < j->chunk ? j->n_in : i1 + j->chunk;
+            direct_ahead ahead;
+            direct_look_ahead(&ahead, j, first, span_wide, i1, i2);
+            // the weights of this chunk, then every tile that needs them
+            float *panel = panels;
             if (j->is_backward) {
-                pack_backward(panel, j->w, o->c, n_taps, first, wide, i0, i1);
+                pack_backward(panel, j->w, o->c, n_taps, n_vectors, block0, block1, i0, i1);
             } else {
-                pack_forward(panel, j->w, o->k, o->c, n_taps, first, wide, i0, i1);
+                pack_forward(panel, j->w, o->k, o->c, n_taps, first, span_wide, i0, i1);
             }
-            const int64_t panel_floats = (int64_t)(i1 - i0) * wide * OHMI_LANES;
-            for (int row = 0; row < n_rows; row += OHMI_ROWS) {
-                for (int pixel = from; pixel < to; pixel++) {
-                    const int n = direct_find_taps(taps, j, pixel, row, i0, panel, panel_floats);
-                    float *out = j->out + ((int64_t)pixel * o->n_pad + row) * j->out_ld + first;
-                    if (wide == 3) {
-                        direct_tile_3(out, j->out_ld, taps, n, i1 - i0, j->in_ld, i0 == 0);
-                    } else if (wide == 2) {
-                        direct_tile_2(out, j->out_ld, taps, n, i1 - i0, j->in_ld, i0 == 0);
-                    } else {
-                        direct_tile_1(out, j->out_ld, taps, n, i1 - i0, j->in_ld, i0 == 0);
-                    }
-                }
+            for (int block = block0; block < block1; block++) {
+                const int out = find_block(n_vectors, block, &wide) * OHMI_LANES;
+                direct_tiles(j, from, to, out, wide, i0, i1, taps, panel, &ahead);
+                panel += (int64_t)n_taps * (i1 - i0) * wide * OHMI_LANES;
             }
         }
         // the padding rows that no tile wrote
+        const int n_rows = (o->n + OHMI_ROWS - 1) / OHMI_ROWS * OHMI_ROWS;
         for (int pixel = from; pixel < to; pixel++) {
             for (int row = n_rows; row < o->n_pad; row++) {
                 memset(j->out + ((int64_t)pixel * o->n_pad + row) * j->out_ld + first, 0,
-                       (size_t)wide * OHMI_LANES * sizeof(float));
+                       (size_t)span_wide * OHMI_LANES * sizeof(float));
             }
         }
     }
@@ -203,15 +306,17 @@ static void direct_run(direct_job *j) {
     const ohmi_conv *o = j->o;
     const int n_pixels = j->out_h * j->out_w;
     const int tiles = (o->n + OHMI_ROWS - 1) / OHMI_ROWS;
-    j->chunk = direct_chunk(j->n_in, o->r * o->s);
+    j->chunk = direct_chunk(o, j->is_backward);
+    j->span = direct_span(o, j->is_backward);
     j->n_blocks = count_blocks(j->out_ld / OHMI_LANES);
     // pixels of an item: enough tiles to pay for the packing, and at most 16 groups
     const int enough = (DIRECT_TILES + tiles - 1) / tiles;
     const int sixteenth = (n_pixels + 15) / 16;
     j->group = enough > sixteenth ? enough : sixteenth;
-    j->thread_bytes = direct_thread_bytes(o, j->n_in);
+    j->thread_bytes = direct_thread_bytes(o, j->is_backward);
     const int64_t n_groups = (n_pixels + j->group - 1) / j->group;
-    ohmi_parallel(n_groups * j->n_blocks, 1, direct_part, j);
+    const int64_t n_spans = (j->n_blocks + j->span - 1) / j->span;
+    ohmi_parallel(n_groups * n_spans, 1, direct_part, j);
 }
 
 // y (P, Q, n_pad, k_pad) = conv of x (H, W, n_pad, c_pad) with w (K, C, R, S)
