@@ -20,6 +20,11 @@
 #define OHMI_UNROLL _Pragma("GCC unroll 32")
 #endif
 
+// orders stores past the caches before what follows
+OHMI_INLINE void lanes_fence(void) {
+    _mm_sfence();
+}
+
 #if defined(__AVX512F__)
 
 #define OHMI_LANES 16
@@ -34,6 +39,10 @@ OHMI_INLINE ohmi_lanes lanes_load(const float *from) {
 }
 OHMI_INLINE void lanes_store(float *to, ohmi_lanes v) {
     _mm512_storeu_ps(to, v);
+}
+// past the caches, to a whole vector's boundary
+OHMI_INLINE void lanes_store_past(float *to, ohmi_lanes v) {
+    _mm512_stream_ps(to, v);
 }
 OHMI_INLINE ohmi_lanes lanes_all(float value) {
     return _mm512_set1_ps(value);
@@ -101,6 +110,10 @@ OHMI_INLINE ohmi_lanes lanes_load(const float *from) {
 }
 OHMI_INLINE void lanes_store(float *to, ohmi_lanes v) {
     _mm256_storeu_ps(to, v);
+}
+// past the caches, to a whole vector's boundary
+OHMI_INLINE void lanes_store_past(float *to, ohmi_lanes v) {
+    _mm256_stream_ps(to, v);
 }
 OHMI_INLINE ohmi_lanes lanes_all(float value) {
     return _mm256_set1_ps(value);

@@ -34,6 +34,7 @@ static const ohmi_conv g_shapes[] = {
     {.n = 5, .c = 627, .k = 50, .h = 1, .w = 1, .r = 1, .s = 1, .stride = 1, .pad = 0},
     {.n = 33, .c = 78, .k = 2001, .h = 1, .w = 1, .r = 1, .s = 1, .stride = 1, .pad = 0},
     {.n = 17, .c = 2001, .k = 78, .h = 1, .w = 1, .r = 1, .s = 1, .stride = 1, .pad = 0},
+    {.n = 3, .c = 2105, .k = 2001, .h = 1, .w = 1, .r = 1, .s = 1, .stride = 1, .pad = 0},
     {.n = 32, .c = 1, .k = 1, .h = 3, .w = 3, .r = 3, .s = 3, .stride = 1, .pad = 0},
     {.n = 9, .c = 64, .k = 80, .h = 7, .w = 6, .r = 3, .s = 3, .stride = 1, .pad = 1},
     {.n = 2, .c = 96, .k = 65, .h = 5, .w = 9, .r = 3, .s = 3, .stride = 1, .pad = 1},
