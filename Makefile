@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+# Short names for what one does most; the build itself is CMake's (CMakeLists.txt).
+#   make demo [DATA=fashion-mnist|cifar100]   learn five (twenty) tasks and write a report
+#   make check                                build and run all tests; ends with "N passed, N failed"
+#   make ci                                   everything .ci/run checks
+
+DATA ?= fashion-mnist
+
+.PHONY: all build demo check ci clean
+
+all: build
+
+build:
+	@sh tools/bootstrap.sh
+	@cmake --preset release >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
+	@rm -f build-configure.log
+	@cmake --build --preset release
+
+demo: build
+	@sh tools/demo.sh build/release/ohmwise '$(DATA)'
+
+check: build
+	@sh tools/check.sh build/release
+
+ci:
+	@bash .ci/run
+
+clean:
+	rm -rf build

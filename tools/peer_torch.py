@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The peer of `ohmwise bench train`: one dense training step of the same network in PyTorch.
+
+The network is VGG16-BN as the CIFAR-100 experiments of continual learning use it: 3x3 convolutions
+64,64,M,128,128,M,256x3,M,512x3,M,512x3,M without bias, each with batch norm and ReLU, then
+512 -> 4096 -> 4096 with ReLU and a head 4096 -> 5; widths are multiplied by sqrt(expand) and cut to
+whole numbers (1.5: 78, 156, 313, 627, 5016). SGD with Nesterov momentum, softmax cross-entropy.
+
+Four ways are timed, in turn, so that a busy machine slows all of them alike: float32 and bfloat16
+autocast, in channels-first and channels-last memory. One JSON document on stdout.
+"""
+import argparse
+import json
+import math
+import os
+import resource
+import statistics
+import sys
+import time
+
+PLAN = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
+HIDDEN = 4096
+N_CLASSES = 5
+WAYS = (
+    ("float32 channels-first", False, False),
+    ("float32 channels-last", False, True),
+    ("bfloat16 channels-first", True, False),
+    ("bfloat16 channels-last", True, True),
+)
+
+
+def vgg16_bn(torch, expand):
+    """Builds the network as a torch.nn.Sequential."""
+    nn = torch.nn
+    factor = math.sqrt(expand)
+    layers, channels = [], 3
+    for width in PLAN:
+        if width == "M":
+            layers.append(nn.MaxPool2d(2))
+            continue
+        width = int(width * factor)
+        layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width),
+                   nn.ReLU(inplace=True)]
+        channels = width
+    hidden = int(HIDDEN * factor)
+    layers += [nn.Flatten(), nn.Linear(channels, hidden), nn.ReLU(inplace=True),
+               nn.Linear(hidden, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, N_CLASSES)]
+    return nn.Sequential(*layers)
+
+
+class Trainer:
+    """One way to train: its own copy of the network, optimiser and batch."""
+
+    def __init__(self, torch, name, expand, batch, bfloat16, channels_last):
+        torch.manual_seed(1)
+        memory = torch.channels_last if channels_last else torch.contiguous_format
+        self.torch, self.name, self.bfloat16 = torch, name, bfloat16
+        self.model = vgg16_bn(torch, expand).to(memory_format=memory).train()
+        self.optimiser = torch.optim.SGD(self.model.parameters(), lr=1e-2, momentum=0.9,
+                                         weight_decay=4e-5, nesterov=True)
+        self.images = torch.randn(batch, 3, 32, 32).to(memory_format=memory)
+        self.labels = torch.randint(0, N_CLASSES, (batch,))
+        self.seconds = []
+
+    def step(self):
+        """One training step; returns its seconds."""
+        torch = self.torch
+        start = time.perf_counter()
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
+            logits = self.model(self.images)
+        loss = torch.nn.functional.cross_entropy(logits.float(), self.labels)
+        loss.backward()
+        self.optimiser.step()
+        if not math.isfinite(float(loss)):
+            raise ArithmeticError(f"{self.name}: the loss is {float(loss)}")
+        return time.perf_counter() - start
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--model", default="vgg16_bn", choices=["vgg16_bn"])
+    parser.add_argument("--expand", type=float, default=1.5, help="factor on the parameters")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=5, help="timed steps; the median counts")
+    parser.add_argument("--way", choices=[way[0] for way in WAYS], help="only this way")
+    parser.add_argument("--threads", type=int, default=0, help="0 = the CPUs of this process")
+    arguments = parser.parse_args()
+    if arguments.batch < 2 or arguments.repeats < 1 or not 0 < arguments.expand <= 16:
+        parser.error("--batch needs 2 or more, --repeats 1 or more, --expand 0 to 16")
+
+    import torch  # late, so that --help needs none
+
+    threads = arguments.threads or len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
+    trainers = [Trainer(torch, name, arguments.expand, arguments.batch, bfloat16, channels_last)
+                for name, bfloat16, channels_last in WAYS if arguments.way in (None, name)]
+
+    # two steps each to warm up, then the ways in turn
+    for trainer in trainers:
+        trainer.step()
+        trainer.step()
+    for _ in range(arguments.repeats):
+        for trainer in trainers:
+            trainer.seconds.append(trainer.step())
+
+    ways = [{"name": trainer.name, "step_s": statistics.median(trainer.seconds),
+             "step_min_s": min(trainer.seconds),
+             "images_per_s": arguments.batch / statistics.median(trainer.seconds)}
+            for trainer in trainers]
+    document = {
+        "schema": 1,
+        "program": "pytorch " + torch.__version__,
+        "model": arguments.model,
+        "expand": arguments.expand,
+        "batch": arguments.batch,
+        "threads": torch.get_num_threads(),
+        "repeats": arguments.repeats,
+        "parameters": sum(p.numel() for p in trainers[0].model.parameters()),
+        "ways": ways,
+        "best_step_s": min(way["step_s"] for way in ways),
+        "best_way": min(ways, key=lambda way: way["step_s"])["name"],
+        # of all ways together, in bytes (Linux counts KiB); --way gives one way's own
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+    json.dump(document, sys.stdout, indent=2)
+    print()
+
+
+if __name__ == "__main__":
+    main()
