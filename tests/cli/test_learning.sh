@@ -1,0 +1,144 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A whole run on a tiny data set: learn, stop and go on, eval, report; JSON is one document.
+# shellcheck source=tests/cli/expect.sh
+. "$(dirname "$0")/expect.sh"
+
+# four classes of 8 x 8 pictures, told apart by which quarter is bright
+python3 - "$work/set" <<'PY'
+import os, random, struct, sys
+folder = sys.argv[1]
+os.makedirs(folder)
+random.seed(1)
+
+def npy(name, shape, kind, data):
+    header = repr({"descr": kind, "fortran_order": False, "shape": shape})
+    header += " " * (63 - (10 + len(header)) % 64) + "\n"
+    with open(os.path.join(folder, name), "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data)
+
+for part, n in (("train", 160), ("test", 80)):
+    pixels, labels = bytearray(), bytearray()
+    for i in range(n):
+        label = i % 4
+        labels.append(label)
+        for y in range(8):
+            for x in range(8):
+                bright = (y // 4) * 2 + x // 4 == label
+                pixels.append((170 if bright else 30) + random.randrange(60))
+    npy(part + "_images.npy", (n, 8, 8, 1), "|u1", bytes(pixels))
+    npy(part + "_labels.npy", (n,), "|u1", bytes(labels))
+PY
+
+cat >"$work/tiny.yaml" <<EOF
+name: tiny
+seed: 1
+threads: 1
+data:
+  set: $work/set
+  split: classes
+  classes_per_task: 2
+  augment: false
+network:
+  model: small
+  expand: 1
+train:
+  epochs: 6
+  batch: 16
+EOF
+
+json() {
+    if python3 -c "
+import json, sys
+d = json.load(open(sys.argv[1]))
+assert $1
+" "$work/out" 2>"$work/python"; then held; else broken "not so: $1"; fi
+}
+
+run learn "$work/tiny.yaml" --out "$work/run"
+code 0
+out "mean accuracy"
+out "report.html"
+err "epoch 1/6"
+err "all 2 tasks are learned"
+plain
+for file in config.yaml manifest.json metrics.csv metrics.json report.html log.txt; do
+    if [ -s "$work/run/$file" ]; then held; else broken "no $file"; fi
+done
+
+# a finished run again: nothing to learn, the same results as JSON, quietly
+cp "$work/run/metrics.csv" "$work/first.csv"
+run learn "$work/tiny.yaml" --out "$work/run" --json --quiet
+code 0
+no_err
+json 'len(d["tasks"]) == 2 and d["finished"] and d["mean_accuracy"] > 0.8'
+if cmp -s "$work/run/metrics.csv" "$work/first.csv"; then held; else broken "metrics changed"; fi
+
+# another config in the same folder is refused and named; --force discards the old run
+run learn "$work/tiny.yaml" seed=2 --out "$work/run"
+code 2
+one_err_line
+err "seed"
+run learn "$work/tiny.yaml" seed=2 --out "$work/run" --force -q
+code 0
+
+# eval: all tasks, one by number, one by name, none that is there
+run eval "$work/run"
+code 0
+no_err
+out "mean accuracy"
+run eval "$work/run" --json
+json 'len(d["tasks"]) == 2 and d["tasks"][0]["images"] == 40'
+name=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["tasks"][1]["name"])' "$work/out")
+run eval "$work/run" --task "$name" --json --logits "$work/logits.npy"
+code 0
+json 'len(d["tasks"]) == 1 and d["tasks"][0]["task"] == 2'
+if [ "$(head -c 6 "$work/logits.npy" | tail -c 5)" = NUMPY ]; then held; else broken "no .npy"; fi
+run eval "$work/run" --task 3
+code 2
+one_err_line
+err "tasks 1 to 2"
+run eval "$work/run" --task 0
+code 2
+run eval "$work/run" --task none-such
+code 2
+err "no task 'none-such'"
+run eval "$work/run" --logits "$work/logits.npy"
+code 2
+err "give --task"
+run eval "$work/run" --backend none-such
+if [ "$exit_code" -eq 2 ] || [ "$exit_code" -eq 5 ]; then held; else broken "code $exit_code"; fi
+err "none-such"
+
+run report "$work/run" -o "$work/page.html"
+code 0
+out "page.html"
+if grep -q "<html" "$work/page.html"; then held; else broken "no page"; fi
+
+# asked to stop: the checkpoint is written, 75, and the same command ends as if nothing had been
+stop_with() {
+    rm -rf "$work/stopped"
+    "$bin" learn "$work/tiny.yaml" train.epochs=400 --out "$work/stopped" \
+        >"$work/out" 2>"$work/err" &
+    process=$!
+    waited=0
+    while ! grep -q "epoch 2/" "$work/err" && [ "$waited" -lt 300 ]; do
+        sleep 0.1
+        waited=$((waited + 1))
+    done
+    kill -s "$1" "$process"
+    exit_code=0
+    wait "$process" || exit_code=$?
+    last="learn, stopped by $1"
+}
+for signal in TERM USR1; do
+    stop_with "$signal"
+    code 75
+    no_out
+    err "checkpoint"
+    if [ -s "$work/stopped/checkpoints/last.safetensors" ]; then held; else broken "no checkpoint"; fi
+done
+run learn "$work/tiny.yaml" train.epochs=400 data.tasks=1 --out "$work/stopped"
+code 2
+
+finish
