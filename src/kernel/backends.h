@@ -7,6 +7,7 @@
 
 #if defined(__x86_64__)
 #define OHMI_HAVE_X86_KERNELS 1
+extern const ohmi_kernels ohmi_kernels_amx;
 extern const ohmi_kernels ohmi_kernels_avx512;
 extern const ohmi_kernels ohmi_kernels_avx2;
 #else

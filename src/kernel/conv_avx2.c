@@ -11,8 +11,8 @@ static bool is_supported(void) {
 }
 
 const ohmi_kernels ohmi_kernels_avx2 = {
-    "avx2",         "AVX2: tiles of 4 x 24", is_supported,        row_workspace,
-    direct_forward, direct_backward_data,    row_backward_weight,
+    "avx2",      "AVX2: tiles of 4 x 24", is_supported,        row_workspace,
+    row_forward, row_backward_data,       row_backward_weight,
 };
 
 #endif

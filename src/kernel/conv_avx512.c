@@ -13,8 +13,8 @@ static bool is_supported(void) {
 }
 
 const ohmi_kernels ohmi_kernels_avx512 = {
-    "avx512",       "AVX-512: tiles of 8 x 48", is_supported,        row_workspace,
-    direct_forward, direct_backward_data,       row_backward_weight,
+    "avx512",    "AVX-512: tiles of 8 x 48", is_supported,        row_workspace,
+    row_forward, row_backward_data,          row_backward_weight,
 };
 
 #endif

@@ -46,7 +46,7 @@ OHMI_INLINE int weight_range(const ohmi_conv *o) {
 OHMI_INLINE size_t weight_thread_bytes(const ohmi_conv *o) {
     const size_t row = OHMI_WIDE * OHMI_LANES * sizeof(float);
     const size_t sums = (size_t)o->r * (size_t)o->s * (size_t)weight_range(o) * row;
-    return sums + WEIGHT_PAIRS * row + WEIGHT_PAIRS * sizeof(weight_pixel);
+    return sums + WEIGHT_PAIRS * row + (WEIGHT_PAIRS * sizeof(weight_pixel) + 63) / 64 * 64;
 }
 
 // one tile: sum[rows][wide vectors] += over pixels and n batch rows
@@ -181,7 +181,7 @@ static void weight_run(float *dw, const float *x, const float *dy, const ohmi_co
     weight_job j = {.dw = dw, .x = x, .dy = dy, .o = o, .work = work};
     j.range = weight_range(o);
     j.n_blocks = count_blocks(o->k_pad / OHMI_LANES);
-    j.thread_bytes = (weight_thread_bytes(o) + 63) / 64 * 64;
+    j.thread_bytes = weight_thread_bytes(o);
     const int64_t n_ranges = (o->c + j.range - 1) / j.range;
     ohmi_parallel(n_ranges * j.n_blocks, 1, weight_part, &j);
 }
