@@ -87,12 +87,15 @@ static const char *const fashion_folders[] = {"/usr/share/datasets/fashion-mnist
 static const ohmi_set_files files_of[] = {
     {OHMI_FILES_CIFAR, 2, 20, cifar100_classes, cifar100_groups, cifar100_train, cifar100_test,
      "cifar-100-binary", nowhere, "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
-     "cifar-100-binary.tar.gz", NULL, 168513733},
+     "cifar-100-binary.tar.gz", "c346a13d70aecc94f2f66ed5ed8135c841e771cd8b295eeaff70623f80474897",
+     NULL},
     {OHMI_FILES_CIFAR, 1, 0, cifar10_classes, NULL, cifar10_train, cifar10_test,
      "cifar-10-batches-bin", nowhere, "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-     "cifar-10-binary.tar.gz", NULL, 170052171},
+     "cifar-10-binary.tar.gz", NULL,
+     "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9dddda3db29a59bca1dd"},
     {OHMI_FILES_IDX, 0, 0, fashion_classes, NULL, fashion_train, fashion_test, "", fashion_folders,
-     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", NULL, NULL, 30878645},
+     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", NULL,
+     "0b9d7cc2e2cca33279ad4a041b44ef433f2ab104821e14667136917f2e3eb911", NULL},
 };
 _Static_assert(sizeof files_of / sizeof files_of[0] == sizeof sets / sizeof sets[0],
                "each set needs its row of files");

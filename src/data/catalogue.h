@@ -18,9 +18,9 @@ typedef struct {
     const char *inner_folder;          // where an unpacked archive has them; "" = at the top
     const char *const *system_folders; // then NULL
     const char *address;               // where to get it: "...archive" or "...folder/"
-    const char *archive;   // file name of the archive; NULL: the files themselves, as .gz
-    const char *sha256;    // of the content in canonical order (see set.h); NULL = not known
-    int64_t archive_bytes; // about; for people
+    const char *archive;        // file name of the archive; NULL: the files themselves, as .gz
+    const char *sha256;         // of the content in canonical order (see set.h); NULL = not known
+    const char *archive_sha256; // of the archive as published, where the content's is not known
 } ohmi_set_files;
 
 // Index of a name in ohm_data_catalogue, or -1.
