@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// What no single field can say of a config: the parts of a named method, and combinations
+// (ohm_config_check).
+#include <string.h>
+
+#include "base/fail.h"
+#include "config/methods.h"
+#include "config/values.h"
+
+// index of a key that is known to be in the table
+static int index_of(const char *key) {
+    int n_fields;
+    return (int)(ohmi_field_find(key) - ohmi_fields(&n_fields));
+}
+
+// adds a hint and, when the field came from a file, its place to an error
+static ohm_status blame(ohm_error *err, ohm_status status, const ohm_config *config,
+                        const char *key, const char *hint) {
+    const int i = index_of(key);
+    ohmi_hint(err, "%s", hint);
+    if (config->origin[i] == OHMI_FROM_FILE) {
+        ohmi_place(err, config->path, config->line[i], config->column[i]);
+    }
+    return status;
+}
+
+// parts that the user did not set come from the named method
+static ohm_status resolve_method(ohm_config *config, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    int n_fields;
+    const ohmi_field *fields = ohmi_fields(&n_fields);
+    const ohmi_method *method = ohmi_method_find(config->values.method.preset);
+    if (!method) {
+        status =
+            ohmi_fail(err, OHM_ERR_CONFIG, "unknown method '%s'", config->values.method.preset);
+        goto done;
+    }
+    for (int p = 0; p < OHMI_METHOD_PARTS; p++) {
+        const int i = index_of(ohmi_method_keys[p]);
+        if (config->origin[i] == OHMI_FROM_DEFAULT || config->origin[i] == OHMI_FROM_PRESET) {
+            OHM_TRY(ohmi_field_set(&config->values, &fields[i], method->parts[p], err));
+            config->origin[i] = OHMI_FROM_PRESET;
+        }
+    }
+done:
+    return status;
+}
+
+static ohm_status check_method(const ohm_config *config, ohm_error *err) {
+    const ohmi_config *v = &config->values;
+    const ohmi_numbers *levels = &v->method.levels;
+    if (v->method.start == OHMI_START_BACKBONE) {
+        return blame(err,
+                     ohmi_fail(err, OHM_ERR_UNSUPPORTED,
+                               "'method.start' is 'backbone', but no trained network can be read"),
+                     config, "method.start", "this version learns from 'scratch' only");
+    }
+    if (levels->n != 2 || levels->v[0] != 0 || levels->v[1] != 1) {
+        return blame(err, ohmi_fail(err, OHM_ERR_CONFIG, "'method.levels' is not a supported mask"),
+                     config, "method.levels", "masks of [0, 1] are supported, no other levels");
+    }
+    if (v->method.growth == OHMI_GROWTH_NONE) {
+        return blame(err,
+                     ohmi_fail(err, OHM_ERR_CONFIG,
+                               "'method.growth' is 'none', so a network from scratch never learns"),
+                     config, "method.growth", "use drop_and_grow or dense");
+    }
+    if (v->method.growth == OHMI_GROWTH_DENSE && v->method.estimator != OHMI_ESTIMATOR_NONE) {
+        return blame(err,
+                     ohmi_fail(err, OHM_ERR_CONFIG,
+                               "'method.growth' is 'dense', so there are no earlier weights to "
+                               "mask"),
+                     config, "method.estimator", "set 'method.estimator' to none");
+    }
+    if (v->method.growth == OHMI_GROWTH_DROP_AND_GROW &&
+        v->method.density_first + v->method.density_rest > 1 + 1e-9) {
+        return blame(err,
+                     ohmi_fail(err, OHM_ERR_CONFIG,
+                               "'method.density_first' + 'method.density_rest' is %g, more than "
+                               "the whole network",
+                               v->method.density_first + v->method.density_rest),
+                     config, "method.density_rest", "their sum is at most 1");
+    }
+    return OHM_OK;
+}
+
+static ohm_status check_bits(const ohm_config *config, ohm_error *err) {
+    const ohmi_config *v = &config->values;
+    if ((v->quantise.weight_bits == 0) != (v->quantise.activation_bits == 0)) {
+        return blame(err,
+                     ohmi_fail(err, OHM_ERR_CONFIG,
+                               "only one of 'quantise.weight_bits' and 'quantise.activation_bits' "
+                               "is 0"),
+                     config,
+                     v->quantise.weight_bits ? "quantise.activation_bits" : "quantise.weight_bits",
+                     "both 0 = float, or both 2 .. 8");
+    }
+    const struct {
+        ohmi_scheme scheme;
+        int64_t bits;
+        const char *key;
+    } grids[] = {
+        {v->quantise.weight_scheme, v->quantise.weight_bits, "quantise.weight_scheme"},
+        {v->quantise.activation_scheme, v->quantise.activation_bits, "quantise.activation_scheme"},
+    };
+    for (int i = 0; i < 2; i++) {
+        if (grids[i].scheme == OHMI_SCHEME_APOT && grids[i].bits != 0 && grids[i].bits != 4) {
+            return blame(err,
+                         ohmi_fail(err, OHM_ERR_CONFIG, "'%s' is 'apot' with %d bits", grids[i].key,
+                                   (int)grids[i].bits),
+                         config, grids[i].key, "apot has a grid for 4 bits only");
+        }
+    }
+    return OHM_OK;
+}
+
+static ohm_status check_rising(const ohm_config *config, const ohmi_numbers *list, const char *key,
+                               ohm_error *err) {
+    for (int i = 1; i < list->n; i++) {
+        if (list->v[i] <= list->v[i - 1]) {
+            return blame(err, ohmi_fail(err, OHM_ERR_CONFIG, "'%s' does not rise", key), config,
+                         key, "write parts of the epochs from small to large, as [0.5, 0.8]");
+        }
+    }
+    return OHM_OK;
+}
+
+static ohm_status check_train_and_data(const ohm_config *config, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const ohmi_config *v = &config->values;
+    OHM_TRY(check_rising(config, &v->train.milestones, "train.milestones", err));
+    OHM_TRY(check_rising(config, &v->train.mask_milestones, "train.mask_milestones", err));
+    if (v->train.warmup > (double)v->train.epochs) {
+        status = blame(
+            err, ohmi_fail(err, OHM_ERR_CONFIG, "'train.warmup' is longer than 'train.epochs'"),
+            config, "train.warmup", "shorten it");
+        goto done;
+    }
+    if (v->data.classes[0] && v->data.split != OHMI_SPLIT_CLASSES) {
+        status = blame(err,
+                       ohmi_fail(err, OHM_ERR_CONFIG,
+                                 "'data.classes' is set, but 'data.split' does not use it"),
+                       config, "data.classes", "set 'data.split' to classes");
+        goto done;
+    }
+    if (strchr(v->data.set, ',') && v->data.split != OHMI_SPLIT_SETS) {
+        status = blame(err,
+                       ohmi_fail(err, OHM_ERR_CONFIG,
+                                 "'data.set' names several sets, but 'data.split' takes one"),
+                       config, "data.set", "set 'data.split' to sets");
+        goto done;
+    }
+done:
+    return status;
+}
+
+ohm_status ohm_config_check(ohm_config *config, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    OHM_TRY(resolve_method(config, err));
+    OHM_TRY(check_method(config, err));
+    OHM_TRY(check_bits(config, err));
+    OHM_TRY(check_train_and_data(config, err));
+done:
+    return status;
+}

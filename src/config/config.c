@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of an ohm_config: made of defaults, set key by key, freed. See ohmwise/config.h; files
+// are read in yaml.c, written in write.c, checked in check.c, explained in explain.c.
+#include "ohmwise/config.h"
+
+#include <pthread.h>
+#include <stddef.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "config/access.h"
+#include "config/values.h"
+
+_Static_assert(sizeof(ohmi_split) == sizeof(int), "choices are stored as int");
+
+ohm_status ohm_config_new(ohm_config **out, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    int n_fields;
+    const ohmi_field *fields = ohmi_fields(&n_fields);
+    ohm_config *config = ohmi_alloc(1, sizeof *config);
+    *out = NULL;
+    if (!config) {
+        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for a config");
+        goto done;
+    }
+    for (int i = 0; i < n_fields; i++) {
+        OHM_TRY(ohmi_field_set(&config->values, &fields[i], fields[i].default_text, err));
+    }
+    *out = config;
+    config = NULL;
+done:
+    ohmi_free(config);
+    return status;
+}
+
+void ohm_config_free(ohm_config **config) {
+    if (config) {
+        ohmi_free(*config);
+        *config = NULL;
+    }
+}
+
+ohm_status ohm_config_set(ohm_config *config, const char *key, const char *value, ohm_error *err) {
+    int n_fields;
+    const ohmi_field *field = ohmi_field_find(key);
+    if (!field) {
+        // a section by itself takes no value
+        return ohmi_unknown_key(key, err);
+    }
+    const ohm_status status = ohmi_field_set(&config->values, field, value, err);
+    if (status >= 0) {
+        config->origin[field - ohmi_fields(&n_fields)] = OHMI_FROM_COMMAND;
+    }
+    return status;
+}
+
+const ohmi_config *ohmi_config_values(const ohm_config *config) {
+    return &config->values;
+}
+
+// the names of the table, filled once
+static const char *keys[OHMI_MOST_FIELDS + 1];
+static pthread_once_t keys_once = PTHREAD_ONCE_INIT;
+
+static void fill_keys(void) {
+    int n_fields;
+    const ohmi_field *fields = ohmi_fields(&n_fields);
+    for (int i = 0; i < n_fields; i++) {
+        keys[i] = fields[i].key;
+    }
+}
+
+const char *const *ohm_config_keys(void) {
+    (void)pthread_once(&keys_once, fill_keys);
+    return keys;
+}
+
+void ohm_text_free(char **text) {
+    if (text) {
+        ohmi_free(*text);
+        *text = NULL;
+    }
+}

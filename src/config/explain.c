@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Explains keys for people: as text for a terminal, as Markdown for the docs. All of it comes from
+// the table in fields.c.
+#include <string.h>
+
+#include "base/fail.h"
+#include "config/values.h"
+
+enum { WIDTH = 78, INDENT = 11 };
+
+// "  meaning  " and the text behind it, wrapped at WIDTH with a hanging indent
+static void add_wrapped(ohmi_text *out, const char *label, const char *text) {
+    size_t column = INDENT;
+    ohmi_text_printf(out, "  %-9s", label);
+    while (*text) {
+        const size_t word = strcspn(text, " ");
+        if (column > INDENT && column + 1 + word > WIDTH) {
+            ohmi_text_printf(out, "\n%*s", INDENT, "");
+            column = INDENT;
+        } else if (column > INDENT) {
+            ohmi_text_add(out, " ");
+            column++;
+        }
+        ohmi_text_bytes(out, text, word);
+        column += word;
+        text += word + (text[word] == ' ');
+    }
+    ohmi_text_add(out, "\n");
+}
+
+// the units a field takes, its own first
+static const char *unit_of(const ohmi_field *field) {
+    if (strcmp(field->unit, "s") == 0) {
+        return "s (or ms, min, h, d)";
+    }
+    if (strcmp(field->unit, "part") == 0) {
+        return "part (or %)";
+    }
+    return field->unit[0] ? field->unit : "none";
+}
+
+static void add_field(ohmi_text *out, const ohmi_field *field) {
+    ohmi_text range = {0};
+    ohmi_field_add_range(&range, field);
+    ohmi_text_printf(out, "%s\n", field->key);
+    add_wrapped(out, "meaning", field->meaning);
+    add_wrapped(out, "takes", range.data ? range.data : "");
+    add_wrapped(out, "unit", unit_of(field));
+    add_wrapped(out, "default", field->default_text[0] ? field->default_text : "(empty)");
+    add_wrapped(out, "source", field->source);
+    out->failed |= range.failed;
+    ohmi_text_clear(&range);
+}
+
+static ohm_status hand_over(char **text, ohmi_text *out, ohm_error *err) {
+    if (out->failed) {
+        ohmi_text_clear(out);
+        return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for an explanation");
+    }
+    *text = out->data;
+    return OHM_OK;
+}
+
+ohm_status ohm_config_explain(char **text, const char *key, ohm_error *err) {
+    int n_fields, n_sections, last = -1, n_shown = 0;
+    const ohmi_field *fields = ohmi_fields(&n_fields);
+    const ohmi_section *sections = ohmi_sections(&n_sections);
+    const int section = key && key[0] ? ohmi_section_find(key) : -1;
+    ohmi_text out = {0};
+    *text = NULL;
+    for (int i = 0; i < n_fields; i++) {
+        const int of = ohmi_section_of(&fields[i]);
+        if (key && of != section && strcmp(fields[i].key, key) != 0) {
+            continue;
+        }
+        // sections have a heading when they are shown whole
+        if (of != last && (!key || of == section)) {
+            ohmi_text_printf(&out, "%s# %s%s%s\n\n", n_shown ? "\n" : "", sections[of].name,
+                             sections[of].name[0] ? ": " : "", sections[of].meaning);
+        } else if (n_shown) {
+            ohmi_text_add(&out, "\n");
+        }
+        last = of;
+        n_shown++;
+        add_field(&out, &fields[i]);
+    }
+    if (n_shown == 0) {
+        ohmi_text_clear(&out);
+        return ohmi_unknown_key(key, err);
+    }
+    return hand_over(text, &out, err);
+}
+
+// text in a cell of a table
+static void add_cell(ohmi_text *out, const char *text) {
+    ohmi_text_add(out, " ");
+    for (; *text; text++) {
+        ohmi_text_add(out,
+                      *text == '|' || *text == '*' || *text == '_' || *text == '<' ? "\\" : "");
+        ohmi_text_bytes(out, text, 1);
+    }
+    ohmi_text_add(out, " |");
+}
+
+ohm_status ohm_config_explain_markdown(char **text, ohm_error *err) {
+    int n_fields, n_sections, last = -1;
+    const ohmi_field *fields = ohmi_fields(&n_fields);
+    const ohmi_section *sections = ohmi_sections(&n_sections);
+    ohmi_text out = {0}, range = {0};
+    *text = NULL;
+    ohmi_text_add(&out, "# Keys of a config\n");
+    for (int i = 0; i < n_fields; i++) {
+        const int of = ohmi_section_of(&fields[i]);
+        if (of != last) {
+            ohmi_text_printf(&out,
+                             "\n## %s\n\nAbout: %s.\n\n"
+                             "| key | meaning | takes | unit | default | source |\n"
+                             "|---|---|---|---|---|---|\n",
+                             of ? sections[of].name : "Top level", sections[of].meaning);
+            last = of;
+        }
+        ohmi_text_clear(&range);
+        ohmi_field_add_range(&range, &fields[i]);
+        out.failed |= range.failed;
+        ohmi_text_printf(&out, "| `%s` |", fields[i].key);
+        add_cell(&out, fields[i].meaning);
+        add_cell(&out, range.data ? range.data : "");
+        add_cell(&out, unit_of(&fields[i]));
+        add_cell(&out, fields[i].default_text[0] ? fields[i].default_text : "(empty)");
+        add_cell(&out, fields[i].source);
+        ohmi_text_add(&out, "\n");
+    }
+    ohmi_text_clear(&range);
+    return hand_over(text, &out, err);
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of all keys of a config; see fields.h.
+//
+// Sources, as cited in the rows:
+//   XST   Zhang et al., "XST: A crossbar column-wise sparse training for efficient continual
+//         learning", DATE 2022
+//   RigL  Evci et al., "Rigging the lottery: making all tickets winners", ICML 2020
+//   CPG   Hung et al., "Compacting, picking and growing for unforgetting continual learning",
+//         NeurIPS 2019, and the settings of its published code
+//   KSM   Yang et al., "KSM: fast multiple task adaption via kernel-wise soft mask learning",
+//         CVPR 2021, and the constants of its published code
+//   APoT  Li et al., "Additive powers-of-two quantization", ICLR 2020
+#include "config/fields.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "config/methods.h"
+
+// largest integer that a double, and so a JSON reader, holds exactly: 2^53 - 1
+#define MOST 9007199254740991.0
+
+static const char *const splits[] = {"coarse", "classes", "sets", NULL};
+static const char *const expand_rules[] = {"parameters", "width", NULL};
+static const char *const starts[] = {"scratch", "backbone", NULL};
+static const char *const units[] = {"element", "column", NULL};
+static const char *const estimators[] = {"none", "threshold", "gumbel", NULL};
+static const char *const growths[] = {"none", "drop_and_grow", "dense", NULL};
+static const char *const optimisers[] = {"sgd", "adam", NULL};
+static const char *const schedules[] = {"step", "cosine", "constant", NULL};
+static const char *const schemes[] = {"uniform", "apot", NULL};
+static const char *const evaluations[] = {"all", "own", NULL};
+
+static const ohmi_section sections[] = {
+    {"", "the run as a whole"},
+    {"data", "images, and how they are cut into tasks"},
+    {"network", "the network that learns all tasks"},
+    {"array", "the crossbars that hold the weights"},
+    {"method", "how a task finds its place in the network; 'method: NAME' names a preset"},
+    {"quantise", "bits of weights and activations"},
+    {"train", "optimisers and schedules of one task"},
+    {"run", "what a run does besides learning"},
+};
+
+#define AT(member) offsetof(ohmi_config, member), sizeof(((ohmi_config *)0)->member)
+
+// key, type, member, default, min, max, 0 as well, choices, unit, meaning, source
+static const ohmi_field fields[] = {
+    {"name", OHMI_FIELD_TEXT, AT(name), "run", 1, OHMI_TEXT - 1, false, NULL, "",
+     "name of the run, for people; it stands over the report", "own choice"},
+    {"seed", OHMI_FIELD_INTEGER, AT(seed), "1", 0, MOST, false, NULL, "",
+     "start of all random numbers; the same seed, config and program give the same result",
+     "own choice"},
+    {"threads", OHMI_FIELD_INTEGER, AT(threads), "0", 1, 256, true, NULL, "threads",
+     "threads that compute; 0 = the CPUs this process may use", "own choice"},
+    {"backend", OHMI_FIELD_TEXT, AT(backend), "auto", 1, OHMI_TEXT - 1, false, NULL, "",
+     "kernels to compute with; auto = the fastest this CPU has, reference = plain C whose results "
+     "do not depend on the CPU",
+     "own choice"},
+
+    {"data.set", OHMI_FIELD_TEXT, AT(data.set), "fashion-mnist", 1, OHMI_TEXT - 1, false, NULL, "",
+     "data set of the catalogue, or a folder; with 'data.split: sets' several, joined by commas",
+     "small, real, and to be had as a package"},
+    {"data.split", OHMI_FIELD_CHOICE, AT(data.split), "classes", 0, 0, false, splits, "",
+     "what a task is: coarse = one superclass of the set; classes = some of its classes; sets = "
+     "one whole set",
+     "XST and CPG cut CIFAR-100 by superclass; Fashion-MNIST has none"},
+    {"data.classes_per_task", OHMI_FIELD_INTEGER, AT(data.classes_per_task), "2", 1, 1000, false,
+     NULL, "classes", "classes a task with 'data.split: classes' when 'data.classes' is empty",
+     "the usual split of the MNIST family into 5 tasks"},
+    {"data.classes", OHMI_FIELD_TEXT, AT(data.classes), "", 0, 4095, false, NULL, "",
+     "classes of each task by name or number, as \"0,1;2,3\"; empty = in order of their numbers",
+     "own choice"},
+    {"data.tasks", OHMI_FIELD_INTEGER, AT(data.tasks), "0", 1, 1000, true, NULL, "tasks",
+     "learn only the first tasks of the split; 0 = all", "own choice"},
+    {"data.validation", OHMI_FIELD_NUMBER, AT(data.validation), "0", 0, 0.9, false, NULL, "part",
+     "part of the training images held out of training; 0 = none",
+     "XST and CPG train on all; the last epoch is taken, never the best on test"},
+    {"data.train_limit", OHMI_FIELD_INTEGER, AT(data.train_limit), "0", 1, MOST, true, NULL,
+     "images", "use at most this many training images a task; 0 = all", "own choice"},
+    {"data.test_limit", OHMI_FIELD_INTEGER, AT(data.test_limit), "0", 1, MOST, true, NULL, "images",
+     "use at most this many test images a task; 0 = all", "own choice"},
+    {"data.augment", OHMI_FIELD_BOOL, AT(data.augment), "true", 0, 0, false, NULL, "",
+     "train on random crops (and flips) of the images", "CPG"},
+    {"data.flip", OHMI_FIELD_BOOL, AT(data.flip), "true", 0, 0, false, NULL, "",
+     "mirror half of the augmented images left to right", "CPG"},
+    {"data.pad", OHMI_FIELD_INTEGER, AT(data.pad), "4", 0, 64, false, NULL, "pixels",
+     "zeros added on each side before an augmented image is cropped to its size", "CPG"},
+    {"data.image_size", OHMI_FIELD_INTEGER, AT(data.image_size), "32", 4, 1024, false, NULL,
+     "pixels", "width and height to which the pictures of a folder are resized", "CIFAR's size"},
+
+    {"network.model", OHMI_FIELD_TEXT, AT(network.model), "vgg16_bn", 1, OHMI_TEXT - 1, false, NULL,
+     "", "name of the network: vgg16_bn, vgg8, resnet18, resnet20, resnet50, small",
+     "XST, after CPG"},
+    {"network.expand", OHMI_FIELD_NUMBER, AT(network.expand), "1.5", 0.01, 16, false, NULL, "x",
+     "how much larger than the plain model the network is, by 'network.expand_rule'", "XST, CPG"},
+    {"network.expand_rule", OHMI_FIELD_CHOICE, AT(network.expand_rule), "parameters", 0, 0, false,
+     expand_rules, "",
+     "what 'network.expand' multiplies: parameters = their number, so widths grow by its square "
+     "root; width = the widths",
+     "CPG: widths x sqrt(1.5) = 78, 156, 313, 627"},
+
+    {"array.rows", OHMI_FIELD_INTEGER, AT(array.rows), "72", 1, 65536, false, NULL, "rows",
+     "word lines of a crossbar: a column holds at most this many weights of one output channel",
+     "XST: 8 input channels of a 3 x 3 filter"},
+
+    {"method.preset", OHMI_FIELD_TEXT, AT(method.preset), "xst", 1, OHMI_TEXT - 1, false,
+     ohmi_method_names, "",
+     "named method that gives start, unit, levels, estimator and growth where they are not set; "
+     "dense = the yardstick: each task from scratch, all weights its own",
+     "XST"},
+    {"method.start", OHMI_FIELD_CHOICE, AT(method.start), "scratch", 0, 0, false, starts, "",
+     "what the first task finds: scratch = random weights; backbone = a trained network", "XST"},
+    {"method.unit", OHMI_FIELD_CHOICE, AT(method.unit), "column", 0, 0, false, units, "",
+     "what is owned and masked as one: element = a weight; column = the weights of a crossbar "
+     "column",
+     "XST"},
+    {"method.levels", OHMI_FIELD_NUMBERS, AT(method.levels), "[0, 1]", 0, 16, false, NULL, "",
+     "factors a mask can put on a unit of an earlier task", "XST"},
+    {"method.estimator", OHMI_FIELD_CHOICE, AT(method.estimator), "gumbel", 0, 0, false, estimators,
+     "",
+     "how masks over earlier tasks' units are learned: none = all on; threshold = straight through "
+     "a hard threshold; gumbel = through a Gumbel sigmoid",
+     "XST"},
+    {"method.growth", OHMI_FIELD_CHOICE, AT(method.growth), "drop_and_grow", 0, 0, false, growths,
+     "",
+     "where a task's new weights come from: none = nowhere; drop_and_grow = a budget of free units "
+     "that moves while training; dense = all units, a network of its own",
+     "XST, after RigL"},
+    {"method.density_first", OHMI_FIELD_NUMBER, AT(method.density_first), "0.3", 1e-6, 1, false,
+     NULL, "part", "part of each layer's units that the first task owns",
+     "XST: sparsity 0.7 of the first task"},
+    {"method.density_rest", OHMI_FIELD_NUMBER, AT(method.density_rest), "0.7", 0, 1, false, NULL,
+     "part", "part of each layer's units that all later tasks own together, in equal shares",
+     "XST: 0.7 / (tasks - 1) each, the reading that gives its published energy"},
+    {"method.drop_fraction", OHMI_FIELD_NUMBER, AT(method.drop_fraction), "0.3", 0, 1, false, NULL,
+     "part", "part of a task's new units dropped and grown elsewhere at first; falls as a cosine",
+     "RigL"},
+    {"method.grow_interval", OHMI_FIELD_INTEGER, AT(method.grow_interval), "100", 1, 1e9, false,
+     NULL, "steps", "training steps between two rounds of drop-and-grow", "RigL"},
+    {"method.grow_until", OHMI_FIELD_NUMBER, AT(method.grow_until), "0.75", 0, 1, false, NULL,
+     "part", "part of a task's steps after which its units stay where they are", "RigL"},
+    {"method.mask_temperature", OHMI_FIELD_NUMBER, AT(method.mask_temperature), "100", 1e-3, 1e6,
+     false, NULL, "", "T in p = sigmoid(slope (m - threshold) / T), the chance that a unit is on",
+     "KSM"},
+    {"method.mask_slope", OHMI_FIELD_NUMBER, AT(method.mask_slope), "1200", 1e-3, 1e6, false, NULL,
+     "", "slope in p = sigmoid(slope (m - threshold) / T)", "KSM"},
+    {"method.mask_threshold", OHMI_FIELD_NUMBER, AT(method.mask_threshold), "0.005", -1e3, 1e3,
+     false, NULL, "", "a unit is on where its real-valued mask m is at least this", "KSM"},
+    {"method.mask_init", OHMI_FIELD_NUMBER, AT(method.mask_init), "0.01", -1e3, 1e3, false, NULL,
+     "", "real-valued mask m of every unit when a task begins; over the threshold = all on", "KSM"},
+    {"method.mask_noise", OHMI_FIELD_BOOL, AT(method.mask_noise), "false", 0, 0, false, NULL, "",
+     "add Gumbel noise to the masks while training", "KSM"},
+    {"method.first_layer_dense", OHMI_FIELD_BOOL, AT(method.first_layer_dense), "false", 0, 0,
+     false, NULL, "", "give all units of the first layer to the first task",
+     "RigL's uniform distribution does, XST does not say so"},
+
+    {"quantise.weight_bits", OHMI_FIELD_INTEGER, AT(quantise.weight_bits), "4", 2, 8, true, NULL,
+     "bits", "bits of a weight with its sign; 0 = float", "XST"},
+    {"quantise.activation_bits", OHMI_FIELD_INTEGER, AT(quantise.activation_bits), "4", 2, 8, true,
+     NULL, "bits", "bits of an activation, which has no sign; 0 = float", "XST"},
+    {"quantise.weight_scheme", OHMI_FIELD_CHOICE, AT(quantise.weight_scheme), "uniform", 0, 0,
+     false, schemes, "",
+     "grid of the weights: uniform = equal steps; apot = sums of powers of two, 4 bits only",
+     "uniform fits the crossbar exactly; APoT is what XST trains with"},
+    {"quantise.activation_scheme", OHMI_FIELD_CHOICE, AT(quantise.activation_scheme), "uniform", 0,
+     0, false, schemes, "",
+     "grid of the activations: uniform = equal steps; apot = sums of powers of two, 4 bits only",
+     "uniform fits the crossbar exactly; APoT is what XST trains with"},
+    {"quantise.input_bits", OHMI_FIELD_INTEGER, AT(quantise.input_bits), "8", 2, 8, false, NULL,
+     "bits", "bits of an image value with its sign, in a run whose weights are quantised",
+     "APoT: 8 bits for the first layer"},
+    {"quantise.head_bits", OHMI_FIELD_INTEGER, AT(quantise.head_bits), "8", 2, 8, false, NULL,
+     "bits", "bits of a weight of a task's classifier, in a run whose weights are quantised",
+     "APoT: 8 bits for the last layer"},
+
+    {"train.epochs", OHMI_FIELD_INTEGER, AT(train.epochs), "100", 1, 1e6, false, NULL, "epochs",
+     "passes over the training images of a task", "XST"},
+    {"train.batch", OHMI_FIELD_INTEGER, AT(train.batch), "32", 1, 4096, false, NULL, "images",
+     "images a training step", "CPG"},
+    {"train.optimiser", OHMI_FIELD_CHOICE, AT(train.optimiser), "sgd", 0, 0, false, optimisers, "",
+     "optimiser of weights, batch norm and classifier; masks always use Adam", "CPG"},
+    {"train.lr", OHMI_FIELD_NUMBER, AT(train.lr), "0.01", 1e-9, 100, false, NULL, "",
+     "learning rate of weights, batch norm and classifier at the start of a task", "CPG"},
+    {"train.momentum", OHMI_FIELD_NUMBER, AT(train.momentum), "0.9", 0, 0.9999, false, NULL, "",
+     "momentum of sgd", "CPG"},
+    {"train.nesterov", OHMI_FIELD_BOOL, AT(train.nesterov), "true", 0, 0, false, NULL, "",
+     "look ahead along the momentum, with sgd", "CPG"},
+    {"train.weight_decay", OHMI_FIELD_NUMBER, AT(train.weight_decay), "4.0e-05", 0, 1, false, NULL,
+     "", "part of a weight added to its gradient (L2)", "CPG"},
+    {"train.schedule", OHMI_FIELD_CHOICE, AT(train.schedule), "step", 0, 0, false, schedules, "",
+     "how the learning rate falls: step = by 'train.gamma' at each of 'train.milestones'; cosine = "
+     "to 0 at the end; constant = not at all",
+     "CPG"},
+    {"train.milestones", OHMI_FIELD_NUMBERS, AT(train.milestones), "[0.5, 0.8]", 0, 1, false, NULL,
+     "part", "parts of the epochs at which 'train.schedule: step' lowers the learning rate",
+     "CPG: epochs 50 and 80 of 100"},
+    {"train.gamma", OHMI_FIELD_NUMBER, AT(train.gamma), "0.1", 0, 1, false, NULL, "",
+     "factor on the learning rate at each milestone", "CPG"},
+    {"train.warmup", OHMI_FIELD_NUMBER, AT(train.warmup), "0", 0, 1e6, false, NULL, "epochs",
+     "epochs over which the learning rate rises linearly from 0", "CPG has none"},
+    {"train.mask_lr", OHMI_FIELD_NUMBER, AT(train.mask_lr), "5.0e-04", 0, 100, false, NULL, "",
+     "learning rate of masks (Adam)", "CPG"},
+    {"train.mask_milestones", OHMI_FIELD_NUMBERS, AT(train.mask_milestones), "[0.5]", 0, 1, false,
+     NULL, "part", "parts of the epochs at which the learning rate of masks falls",
+     "CPG: epoch 50 of 100"},
+    {"train.mask_gamma", OHMI_FIELD_NUMBER, AT(train.mask_gamma), "0.2", 0, 1, false, NULL, "",
+     "factor on the learning rate of masks at each of 'train.mask_milestones'", "CPG"},
+    {"train.mask_until", OHMI_FIELD_NUMBER, AT(train.mask_until), "0.7", 0, 1, false, NULL, "part",
+     "part of the epochs after which masks are frozen", "CPG: epoch 70 of 100"},
+    {"train.batchnorm_momentum", OHMI_FIELD_NUMBER, AT(train.batchnorm_momentum), "0.1", 1e-6, 1,
+     false, NULL, "part", "part of a batch's mean and variance in the running ones",
+     "the usual value, CPG's too"},
+    {"train.clip_lr", OHMI_FIELD_NUMBER, AT(train.clip_lr), "0.01", 0, 100, false, NULL, "",
+     "learning rate of the activations' clips, on the schedule of 'train.lr'",
+     "own choice; APoT has 0.1 beside a rate of 0.04"},
+
+    {"run.checkpoint", OHMI_FIELD_NUMBER, AT(run.checkpoint_s), "60", 0.1, 1e6, false, NULL, "s",
+     "time between two checkpoints at most; a task's end always writes one", "own choice"},
+    {"run.evaluate", OHMI_FIELD_CHOICE, AT(run.evaluate), "all", 0, 0, false, evaluations, "",
+     "what is evaluated after a task: all = it and every earlier one; own = only it", "own choice"},
+};
+
+#define N_FIELDS ((int)(sizeof fields / sizeof *fields))
+#define N_SECTIONS ((int)(sizeof sections / sizeof *sections))
+_Static_assert(N_FIELDS <= OHMI_MOST_FIELDS, "OHMI_MOST_FIELDS is too small");
+_Static_assert(N_SECTIONS <= OHMI_MOST_SECTIONS, "OHMI_MOST_SECTIONS is too small");
+
+const ohmi_field *ohmi_fields(int *n_fields) {
+    *n_fields = N_FIELDS;
+    return fields;
+}
+
+const ohmi_section *ohmi_sections(int *n_sections) {
+    *n_sections = N_SECTIONS;
+    return sections;
+}
+
+const ohmi_field *ohmi_field_find(const char *key) {
+    const char *wanted = strcmp(key, "method") == 0 ? "method.preset" : key;
+    for (int i = 0; i < N_FIELDS; i++) {
+        if (strcmp(fields[i].key, wanted) == 0) {
+            return &fields[i];
+        }
+    }
+    return NULL;
+}
+
+int ohmi_section_find(const char *name) {
+    for (int i = 0; i < N_SECTIONS; i++) {
+        if (strcmp(sections[i].name, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+int ohmi_section_of(const ohmi_field *field) {
+    const char *dot = strchr(field->key, '.');
+    const size_t size = dot ? (size_t)(dot - field->key) : 0;
+    int found = 0;
+    for (int i = 0; i < N_SECTIONS; i++) {
+        if (strlen(sections[i].name) == size && strncmp(sections[i].name, field->key, size) == 0) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+const char *ohmi_field_leaf(const ohmi_field *field) {
+    const char *dot = strchr(field->key, '.');
+    return dot ? dot + 1 : field->key;
+}
+
+// words are near when about a third of the letters differ at most
+static int most_edits(const char *word) {
+    const int size = (int)strnlen(word, 64);
+    return size < 6 ? 2 : size / 3;
+}
+
+const char *ohmi_field_nearest(const char *key) {
+    const char *nearest = NULL;
+    int best = most_edits(key) + 1;
+    for (int i = 0; i < N_FIELDS; i++) {
+        // the whole key, or its last part when the section was forgotten or is another one
+        const char *dot = strrchr(key, '.');
+        const char *leaf = dot ? dot + 1 : key;
+        const int whole = ohmi_edit_distance(key, fields[i].key);
+        int part = ohmi_edit_distance(leaf, ohmi_field_leaf(&fields[i]));
+        part = part <= (int)strnlen(leaf, 64) / 3 ? part + (dot ? 1 : 0) : INT_MAX;
+        const int distance = whole < part ? whole : part;
+        if (distance < best) {
+            best = distance;
+            nearest = fields[i].key;
+        }
+    }
+    for (int i = 1; i < N_SECTIONS; i++) {
+        const int distance = ohmi_edit_distance(key, sections[i].name);
+        if (distance < best) {
+            best = distance;
+            nearest = sections[i].name;
+        }
+    }
+    return nearest;
+}
+
+const char *ohmi_choice_nearest(const ohmi_field *field, const char *text) {
+    const char *nearest = NULL;
+    int best = most_edits(text) + 1;
+    for (int i = 0; field->choices && field->choices[i]; i++) {
+        const int distance = ohmi_edit_distance(text, field->choices[i]);
+        if (distance < best) {
+            best = distance;
+            nearest = field->choices[i];
+        }
+    }
+    return nearest;
+}

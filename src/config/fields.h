@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of all keys of a config. Parsing, checking, defaults, saving, explanations and
+// completion read it; a new key is one row in fields.c and one member in config.h.
+#ifndef OHMI_FIELDS_H
+#define OHMI_FIELDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/config.h"
+
+typedef enum {
+    OHMI_FIELD_BOOL,    // true or false
+    OHMI_FIELD_INTEGER, // int64_t
+    OHMI_FIELD_NUMBER,  // double
+    OHMI_FIELD_CHOICE,  // enum; the value is the index into choices
+    OHMI_FIELD_TEXT,    // char[size]; one of choices where there are any
+    OHMI_FIELD_NUMBERS, // ohmi_numbers
+} ohmi_field_type;
+
+typedef struct {
+    const char *key; // "train.lr"
+    ohmi_field_type type;
+    size_t offset, size;        // of the member in ohmi_config, bytes
+    const char *default_text;   // as the writer would spell it
+    double min, max;            // of the value; of each number of a list; of a text's length
+    bool has_zero;              // 0 is allowed beside min .. max
+    const char *const *choices; // NULL-terminated names, or NULL
+    const char *unit;           // "s", "part" ...; "" = none
+    const char *meaning;        // a sentence without a full stop
+    const char *source;         // where the default comes from
+} ohmi_field;
+
+typedef struct {
+    const char *name;    // "train"; "" = the top level
+    const char *meaning; // what its keys are about
+} ohmi_section;
+
+enum { OHMI_MOST_FIELDS = 128, OHMI_MOST_SECTIONS = 16 };
+
+// All fields in table order, a section's together; n_fields <= OHMI_MOST_FIELDS.
+const ohmi_field *ohmi_fields(int *n_fields);
+// All sections in table order; n_sections <= OHMI_MOST_SECTIONS.
+const ohmi_section *ohmi_sections(int *n_sections);
+
+// The field of a key, NULL when there is none. "method" is short for "method.preset".
+const ohmi_field *ohmi_field_find(const char *key);
+// The index of a section by name; -1 when there is none.
+int ohmi_section_find(const char *name);
+// The index of the section that a field belongs to.
+int ohmi_section_of(const ohmi_field *field);
+// The part of a field's key behind the section: "lr".
+const char *ohmi_field_leaf(const ohmi_field *field);
+
+// The key or section nearest to a misspelt one, NULL when none is near.
+const char *ohmi_field_nearest(const char *key);
+// The choice of a field nearest to a misspelt one, NULL when none is near.
+const char *ohmi_choice_nearest(const ohmi_field *field, const char *text);
+
+#endif

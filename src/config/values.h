@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inside of an ohm_config: its values, and of each value where it came from.
+#ifndef OHMI_VALUES_H
+#define OHMI_VALUES_H
+
+#include "base/text.h"
+#include "config/config.h"
+#include "config/fields.h"
+#include "ohmwise/config.h"
+
+typedef enum {
+    OHMI_FROM_DEFAULT,
+    OHMI_FROM_PRESET, // part of a named method
+    OHMI_FROM_FILE,
+    OHMI_FROM_COMMAND, // ohm_config_set
+} ohmi_origin;
+
+struct ohm_config {
+    ohmi_config values;
+    ohmi_origin origin[OHMI_MOST_FIELDS]; // by index of the field
+    int line[OHMI_MOST_FIELDS];           // 1-based, where origin is a file
+    int column[OHMI_MOST_FIELDS];         // likewise
+    char path[512];                       // of the file loaded last
+};
+
+// Sets a field from text: "1e-2", "60 s", "[0.5, 0.8]". On failure the value is as it was.
+OHM_NODISCARD ohm_status ohmi_field_set(ohmi_config *values, const ohmi_field *field,
+                                        const char *text, ohm_error *err);
+// Appends a field's value as ohmi_field_set reads it, in the shortest form that is exact.
+void ohmi_field_add_text(ohmi_text *out, const ohmi_field *field, const ohmi_config *values);
+// Appends a number in the shortest form that reads back as itself and that YAML 1.1 readers take
+// for a number ("4.0e-05").
+void ohmi_number_add_text(ohmi_text *out, double value);
+// Appends what a field takes: "a number, 0 .. 10", "one of step, cosine".
+void ohmi_field_add_range(ohmi_text *out, const ohmi_field *field);
+
+// Fails with "unknown key 'x'" and the nearest name as hint.
+ohm_status ohmi_unknown_key(const char *key, ohm_error *err);
+
+// Copies text for an error message: control characters become '?', long text is cut.
+enum { OHMI_SHOWN = 72 };
+const char *ohmi_shown(char out[OHMI_SHOWN], const char *text);
+
+#endif
