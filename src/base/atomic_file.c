@@ -48,8 +48,10 @@ static void sync_folder(const char *path) {
 
 ohm_status ohmi_atomic_commit(ohmi_atomic_file *out, ohm_error *err) {
     ohm_status status = OHM_OK;
-    if (ferror(out->file) || fflush(out->file) == EOF || fsync(fileno(out->file)) != 0) {
-        status = io_error(err, "write", out->path, errno);
+    // a write that failed earlier is remembered by the stream, its reason is not
+    errno = 0;
+    if (fflush(out->file) == EOF || ferror(out->file) || fsync(fileno(out->file)) != 0) {
+        status = io_error(err, "write", out->path, errno ? errno : EIO);
         goto done;
     }
     const int closed = fclose(out->file);

@@ -35,13 +35,14 @@ static inline uint32_t tile_round(float value) {
 
 #if defined(OHMI_TILE_EMULATED)
 
+#include <float.h>
 #include <math.h>
 
 static _Thread_local uint32_t tile_registers[8][TILE_ROWS][TILE_PAIRS];
 
 // subnormal numbers count as zero, before and after every operation
 static float tile_flush(float value) {
-    return fpclassify(value) == FP_SUBNORMAL ? copysignf(0.0F, value) : value;
+    return fabsf(value) < FLT_MIN ? copysignf(0.0F, value) : value;
 }
 
 static float tile_float(uint32_t bits) {
@@ -80,22 +81,28 @@ static void tile_store(int tile, void *to, int64_t step_bytes) {
 }
 
 static void tile_product(int d, int a, int b) {
+    float right[2][TILE_PAIRS][TILE_PAIRS];
+    for (int i = 0; i < TILE_PAIRS; i++) {
+        for (int n = 0; n < TILE_PAIRS; n++) {
+            right[0][i][n] = tile_float(tile_registers[b][i][n] << 16);
+            right[1][i][n] = tile_float(tile_registers[b][i][n] & 0xFFFF0000U);
+        }
+    }
     for (int m = 0; m < TILE_ROWS; m++) {
         // the two members of the pairs are summed apart, fused, and added at the end
-        float even[TILE_PAIRS] = {0}, odd[TILE_PAIRS] = {0};
+        float sums[2][TILE_PAIRS] = {{0}};
         for (int i = 0; i < TILE_PAIRS; i++) {
-            const uint32_t left = tile_registers[a][m][i];
-            const float a0 = tile_float(left << 16), a1 = tile_float(left & 0xFFFF0000U);
+            const uint32_t pair = tile_registers[a][m][i];
+            const float left[2] = {tile_float(pair << 16), tile_float(pair & 0xFFFF0000U)};
             for (int n = 0; n < TILE_PAIRS; n++) {
-                const uint32_t right = tile_registers[b][i][n];
-                even[n] = tile_flush(fmaf(a0, tile_float(right << 16), even[n]));
-                odd[n] = tile_flush(fmaf(a1, tile_float(right & 0xFFFF0000U), odd[n]));
+                sums[0][n] = tile_flush(fmaf(left[0], right[0][i][n], sums[0][n]));
+                sums[1][n] = tile_flush(fmaf(left[1], right[1][i][n], sums[1][n]));
             }
         }
         for (int n = 0; n < TILE_PAIRS; n++) {
-            const float sum = tile_float(tile_registers[d][m][n]) + tile_flush(even[n] + odd[n]);
-            const float flushed = tile_flush(sum);
-            memcpy(&tile_registers[d][m][n], &flushed, sizeof flushed);
+            const float pair = tile_flush(sums[0][n] + sums[1][n]);
+            const float sum = tile_flush(tile_float(tile_registers[d][m][n]) + pair);
+            memcpy(&tile_registers[d][m][n], &sum, sizeof sum);
         }
     }
 }
@@ -113,9 +120,9 @@ static bool tile_is_supported(void) {
     enum { UNKNOWN, NO, YES };
     static atomic_int known = UNKNOWN;
     if (atomic_load(&known) == UNKNOWN) {
-        unsigned a = 0, b = 0, c = 0, d = 0, a1 = 0, b1 = 0, c1 = 0, d1 = 0;
+        unsigned a = 0, b = 0, c = 0, d = 0, e = 0, a1 = 0;
         bool is = __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && a >= 1 &&
-                  __get_cpuid_count(7, 1, &a1, &b1, &c1, &d1) != 0;
+                  __get_cpuid_count(7, 1, &a1, &b, &c, &e) != 0;
         // leaf 7: AMX-BF16 and AMX-TILE in edx, AVX512-BF16 in eax of subleaf 1
         is = is && (d >> 22 & 1U) != 0 && (d >> 24 & 1U) != 0 && (a1 >> 5 & 1U) != 0;
         is = is && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -135,8 +135,6 @@ static json_t *describe_libraries(void) {
     snprintf(version, sizeof version, "%d.%d.%d", dnnl->major, dnnl->minor, dnnl->patch);
 #endif
     add_library(list, "onednn", version);
-    snprintf(version, sizeof version, "%d", _OPENMP); // the year and month of the standard
-    add_library(list, "openmp", version);
     return list;
 }
 
