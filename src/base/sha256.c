@@ -22,30 +22,48 @@ static uint32_t rotate(uint32_t x, int n) {
     return x >> n | x << (32 - n);
 }
 
-static void compress(ohmi_sha256 *hash) {
-    uint32_t w[64], s[8];
+// One round; instead of moving the eight words along, the next round is told their new names.
+#define ROUND(a, b, c, d, e, f, g, h, i)                                                           \
+    do {                                                                                           \
+        const uint32_t t1 = (h) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +                 \
+                            ((g) ^ ((e) & ((f) ^ (g)))) + k[i] + w[i];                             \
+        (d) += t1;                                                                                 \
+        (h) = t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +                                \
+              (((a) & (b)) | ((c) & ((a) | (b))));                                                 \
+    } while (0)
+
+// Takes one block of 64 bytes into the state.
+static void compress(uint32_t state[8], const uint8_t *block) {
+    uint32_t w[64];
     for (int i = 0; i < 16; i++) {
-        const uint8_t *b = hash->block + 4 * i;
+        const uint8_t *b = block + 4 * i;
         w[i] = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
     }
     for (int i = 16; i < 64; i++) {
-        const uint32_t a = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3;
-        const uint32_t b = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10;
-        w[i] = w[i - 16] + a + w[i - 7] + b;
+        const uint32_t s0 = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3;
+        const uint32_t s1 = rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10;
+        w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
-    memcpy(s, hash->state, sizeof s);
-    for (int i = 0; i < 64; i++) {
-        const uint32_t big1 = rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25);
-        const uint32_t t1 = s[7] + big1 + ((s[4] & s[5]) ^ (~s[4] & s[6])) + k[i] + w[i];
-        const uint32_t big0 = rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22);
-        const uint32_t t2 = big0 + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += t1;
-        s[0] = t1 + t2;
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
+    for (int i = 0; i < 64; i += 8) {
+        ROUND(a, b, c, d, e, f, g, h, i);
+        ROUND(h, a, b, c, d, e, f, g, i + 1);
+        ROUND(g, h, a, b, c, d, e, f, i + 2);
+        ROUND(f, g, h, a, b, c, d, e, i + 3);
+        ROUND(e, f, g, h, a, b, c, d, i + 4);
+        ROUND(d, e, f, g, h, a, b, c, i + 5);
+        ROUND(c, d, e, f, g, h, a, b, i + 6);
+        ROUND(b, c, d, e, f, g, h, a, i + 7);
     }
-    for (int i = 0; i < 8; i++) {
-        hash->state[i] += s[i];
-    }
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+    state[4] += e;
+    state[5] += f;
+    state[6] += g;
+    state[7] += h;
 }
 
 void ohmi_sha256_init(ohmi_sha256 *hash) {
@@ -57,18 +75,27 @@ void ohmi_sha256_init(ohmi_sha256 *hash) {
 
 void ohmi_sha256_add(ohmi_sha256 *hash, const void *bytes, size_t size) {
     const uint8_t *at = bytes;
-    size_t fill = hash->n_bytes % 64;
+    const size_t fill = hash->n_bytes % 64;
     hash->n_bytes += size;
-    while (size > 0) {
+
+    // a block that was begun before
+    if (fill > 0) {
         const size_t n = size < 64 - fill ? size : 64 - fill;
         memcpy(hash->block + fill, at, n);
         at += n;
         size -= n;
-        fill += n;
-        if (fill == 64) {
-            compress(hash);
-            fill = 0;
+        if (fill + n < 64) {
+            return;
         }
+        compress(hash->state, hash->block);
+    }
+
+    // whole blocks where they lie, the rest for later
+    for (; size >= 64; at += 64, size -= 64) {
+        compress(hash->state, at);
+    }
+    if (size > 0) {
+        memcpy(hash->block, at, size);
     }
 }
 
