@@ -3,12 +3,14 @@
 #include "base/sha256.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/sha256_blocks.h"
 
-static const uint32_t k[64] = {
+const uint32_t ohmi_sha256_k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -26,7 +28,7 @@ static uint32_t rotate(uint32_t x, int n) {
 #define ROUND(a, b, c, d, e, f, g, h, i)                                                           \
     do {                                                                                           \
         const uint32_t t1 = (h) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +                 \
-                            ((g) ^ ((e) & ((f) ^ (g)))) + k[i] + w[i];                             \
+                            ((g) ^ ((e) & ((f) ^ (g)))) + ohmi_sha256_k[i] + w[i];                 \
         (d) += t1;                                                                                 \
         (h) = t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +                                \
               (((a) & (b)) | ((c) & ((a) | (b))));                                                 \
@@ -66,9 +68,25 @@ static void compress(uint32_t state[8], const uint8_t *block) {
     state[7] += h;
 }
 
+void ohmi_sha256_blocks_plain(uint32_t state[8], const uint8_t *bytes, size_t n_blocks) {
+    for (; n_blocks > 0; n_blocks--, bytes += 64) {
+        compress(state, bytes);
+    }
+}
+
+// the faster of the two on this CPU, asked once
+static ohmi_sha256_blocks *blocks = ohmi_sha256_blocks_plain;
+static pthread_once_t blocks_once = PTHREAD_ONCE_INIT;
+
+static void choose_blocks(void) {
+    ohmi_sha256_blocks *fast = ohmi_sha256_blocks_cpu();
+    blocks = fast ? fast : blocks;
+}
+
 void ohmi_sha256_init(ohmi_sha256 *hash) {
     static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    (void)pthread_once(&blocks_once, choose_blocks);
     memset(hash, 0, sizeof *hash);
     memcpy(hash->state, start, sizeof start);
 }
@@ -87,15 +105,13 @@ void ohmi_sha256_add(ohmi_sha256 *hash, const void *bytes, size_t size) {
         if (fill + n < 64) {
             return;
         }
-        compress(hash->state, hash->block);
+        blocks(hash->state, hash->block, 1);
     }
 
     // whole blocks where they lie, the rest for later
-    for (; size >= 64; at += 64, size -= 64) {
-        compress(hash->state, at);
-    }
-    if (size > 0) {
-        memcpy(hash->block, at, size);
+    blocks(hash->state, at, size / 64);
+    if (size % 64 > 0) {
+        memcpy(hash->block, at + size / 64 * 64, size % 64);
     }
 }
 

@@ -132,7 +132,7 @@ static void run_serially(int64_t n, int64_t grain, ohmi_work *work, void *contex
 
 void ohmi_parallel(int64_t n, int64_t grain, ohmi_work *work, void *context) {
     const int64_t step = grain < 1 ? 1 : grain;
-    const int64_t n_blocks = (n + step - 1) / step;
+    const int64_t n_blocks = n / step + (n % step != 0);
     const int n_threads = ohmi_threads();
     if (n_blocks < 2 || n_threads < 2 || is_inside || pthread_mutex_trylock(&busy) != 0) {
         run_serially(n, step, work, context);
