@@ -95,7 +95,8 @@ OHMI_SIMD static void affine(float *y, const float *x, const float *a, const flo
     }
     if (has_relu) {
         for (int64_t i = 0; i < c; i++) {
-            y[i] = y[i] > 0 ? y[i] : 0;
+            // NaN stays, so that the loss shows it
+            y[i] = y[i] < 0 ? 0 : y[i];
         }
     }
 }

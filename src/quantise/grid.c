@@ -8,10 +8,11 @@
 #include "base/fail.h"
 #include "base/simd.h"
 
-// Steps of the uniform quantiser of least square error for a standard normal variable, by bits
-// (2^b levels): Max 1960, table II; 6 to 8 bits from the same condition solved numerically.
-static const float max_step[9] = {0,       0,       0.9957f, 0.5860f, 0.3352f,
-                                  0.1881f, 0.1041f, 0.0569f, 0.0308f};
+// Steps of the uniform quantiser of least square error for a standard normal variable, by bits, with
+// the 2^b - 1 levels of both signs and zero: Max 1960, table II has 3, 7, 15 and 31 levels; 6 to 8
+// bits from the same condition solved numerically.
+static const float max_step[9] = {0,       0,       1.2240f, 0.6508f, 0.3534f,
+                                  0.1932f, 0.1055f, 0.0573f, 0.0309f};
 
 static const float apot_weights[] = {0, 1, 2, 3, 4, 6, 8, 10};
 static const float apot_activations[] = {0, 1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 33, 36, 48};
@@ -86,7 +87,9 @@ OHMI_SIMD static void round_levels(float *q, const float *v, int64_t n, float in
         for (int t = 0; t + 1 < grid->n_levels; t++) {
             level += magnitude >= grid->threshold[t] ? grid->level[t + 1] - grid->level[t] : 0.0f;
         }
-        q[i] = x < 0 ? sign_of_negative * level : level;
+        // NaN passes every comparison as false; it must not turn into a level
+        level = x < 0 ? sign_of_negative * level : level;
+        q[i] = isnan(x) ? x : level;
     }
 }
 
