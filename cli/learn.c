@@ -134,8 +134,13 @@ static void print_table(const json_t *metrics, const char *run) {
                number_of(task, "columns_total"), number_of(task, "mask_bytes"),
                number_of(task, "train_seconds"));
     }
-    printf("mean accuracy %.2f %%, forgetting %.4f points\n",
-           100 * number_of(metrics, "mean_accuracy"), 100 * number_of(metrics, "forgetting"));
+    const double forgetting = number_of(metrics, "forgetting");
+    printf("mean accuracy %.2f %%, ", 100 * number_of(metrics, "mean_accuracy"));
+    if (isfinite(forgetting)) {
+        printf("forgetting %.4f points\n", 100 * forgetting);
+    } else {
+        printf("forgetting not measured\n");
+    }
     printf("report: %s/report.html\n", run);
 }
 

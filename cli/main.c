@@ -64,8 +64,10 @@ static int set_threads_from_environment(void) {
 }
 
 int main(int argc, char **argv) {
-    // a reader that closes the pipe is a write error like any other, not a silent death
+    // a closed pipe and a limit on the size of files are write errors like any other, not a death
+    // without a word
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 
     if (argc < 2) {
         return ohmcli_usage(NULL, "which command?");

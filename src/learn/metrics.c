@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // manifest.json, metrics.json, layers.csv and accuracy_matrix.csv of a run.
 //
-//   forgetting = mean over tasks of (accuracy when learned - accuracy at the end)
-//   mask_bytes = one bit a unit of the shared layers, what a task's on/off column bits take
+//   forgetting       = mean over the tasks that were measured again after the last one learned, so
+//                      over all but that one, of (accuracy when learned - accuracy now); null when
+//                      none was
+//   logits_identical = whether every task gave the same test logits, bit for bit, whenever it was
+//                      measured again after a later one; null when none was
+//   mask_bytes       = one bit a unit of the shared layers, what a task's on/off column bits take
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
 
 #include "base/atomic_file.h"
 #include "base/fail.h"
+#include "base/processor.h"
 #include "base/text.h"
 #include "base/thread.h"
 #include "learn/run_folder.h"
@@ -51,16 +58,23 @@ static int64_t mask_bytes(const ohmi_learner *learner) {
 ohm_status ohmi_run_write_manifest(const ohmi_run_folder *run, const ohmi_learner *learner,
                                    const char *command, ohm_error *err) {
     struct utsname machine;
-    char started[32];
+    ohmi_processor processor;
+    char started[32], system[256] = "unknown";
     const time_t now = time(NULL);
     struct tm broken;
     gmtime_r(&now, &broken);
     (void)strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &broken);
-    const bool has_machine = uname(&machine) == 0;
+    if (uname(&machine) == 0) {
+        (void)snprintf(system, sizeof system, "%.60s %.80s %.60s", machine.sysname, machine.release,
+                       machine.machine);
+    }
+    ohmi_processor_read(&processor);
+    const ohmi_kernels *kernels = learner->network->kernels;
     json_t *root = json_pack(
-        "{s:i, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s}", "schema", 1, "version",
-        ohm_version(), "compiler", __VERSION__, "system", has_machine ? machine.release : "unknown",
-        "backend", learner->network->kernels->name, "threads", ohmi_threads(), "seed",
+        "{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s}", "schema", 1,
+        "version", ohm_version(), "compiler", __VERSION__, "system", system, "cpu",
+        processor.name[0] ? processor.name : "unknown", "cpu_flags", processor.flags, "backend",
+        kernels->name, "kernels", kernels->description, "threads", ohmi_threads(), "seed",
         (json_int_t)learner->config->seed, "dataset", learner->tasks->source, "dataset_sha256",
         learner->tasks->sha256, "started", started, "command", command ? command : "");
     return write_json(run, "manifest.json", root, err);
@@ -149,12 +163,23 @@ done:
     return status;
 }
 
+// what metrics.json says so far; a run that goes on must not forget what it found before
+static bool was_identical(const ohmi_run_folder *run) {
+    char file[1024];
+    ohmi_run_file(file, run, "metrics.json");
+    json_t *before = json_load_file(file, 0, NULL);
+    const bool was = !json_is_false(json_object_get(before, "logits_identical"));
+    json_decref(before);
+    return was;
+}
+
 ohm_status ohmi_run_write_metrics(const ohmi_run_folder *run, const ohmi_learner *learner,
                                   bool is_identical, ohm_error *err) {
     const int n_learned = (int)learner->position.task, n = learner->n_tasks;
     json_t *tasks = json_array(), *matrix = json_array(), *layers = json_array();
     double mean = 0, forgetting = 0, seconds = 0;
     int n_measured = 0;
+    bool has_later = false;
     int64_t n_parameters = 0;
 
     // tasks, matrix, layers
@@ -163,13 +188,14 @@ ohm_status ohmi_run_write_metrics(const ohmi_run_folder *run, const ohmi_learner
         json_array_append_new(tasks, task_json(run, learner, t));
         for (int j = 0; j < n; j++) {
             json_array_append_new(row, number(learner->matrix[t * n + j]));
+            has_later = has_later || (j < t && isfinite(learner->matrix[t * n + j]));
         }
         json_array_append_new(matrix, row);
         mean += learner->learned[t].accuracy / n_learned;
         seconds += run->train_seconds[t];
-        const double at_end = learner->matrix[(n_learned - 1) * n + t];
-        if (isfinite(at_end)) {
-            forgetting += learner->matrix[t * n + t] - at_end;
+        const double now = learner->matrix[(n_learned - 1) * n + t];
+        if (t < n_learned - 1 && isfinite(now)) {
+            forgetting += learner->matrix[t * n + t] - now;
             n_measured++;
         }
     }
@@ -178,15 +204,16 @@ ohm_status ohmi_run_write_metrics(const ohmi_run_folder *run, const ohmi_learner
         json_array_append_new(layers, layer_json(learner, i, n_learned));
     }
     json_t *root = json_pack(
-        "{s:i, s:s, s:s, s:I, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:b, s:I, s:I, s:o, s:o}",
+        "{s:i, s:s, s:s, s:I, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}",
         "schema", 1, "name", learner->config->name, "method", learner->config->method.preset,
         "seed", (json_int_t)learner->config->seed, "model", learner->network->model, "dataset",
         learner->config->data.set, "quantised", (int)learner->is_quantised, "finished",
         n_learned == n, "tasks", tasks, "mean_accuracy", number(n_learned ? mean : NAN),
         "accuracy_matrix", matrix, "forgetting", number(n_measured ? forgetting / n_measured : NAN),
-        "logits_identical", (int)is_identical, "parameters", (json_int_t)n_parameters,
-        "columns_total", (json_int_t)units_total(learner), "layers", layers, "train_seconds_total",
-        number(seconds));
+        "logits_identical",
+        has_later ? json_boolean(is_identical && was_identical(run)) : json_null(), "parameters",
+        (json_int_t)n_parameters, "columns_total", (json_int_t)units_total(learner), "layers",
+        layers, "train_seconds_total", number(seconds));
     ohm_status status = OHM_OK;
     OHM_TRY(write_json(run, "metrics.json", root, err));
     OHM_TRY(write_tables(run, learner, n_learned, err));

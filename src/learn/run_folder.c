@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,9 +23,12 @@ void ohmi_run_file(char *text, const ohmi_run_folder *run, const char *name) {
 }
 
 static ohm_status io_error(ohm_error *err, const char *what, const char *path) {
+    const bool is_full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
     ohm_status status =
         ohmi_fail(err, OHM_ERR_IO, "cannot %s '%s': %s", what, path, strerror(errno));
-    ohmi_place(err, path, 0, 0);
+    if (is_full) {
+        ohmi_hint(err, "make room and give the same command again: it goes on where it was saved");
+    }
     return status;
 }
 
@@ -82,6 +86,38 @@ static ohm_status compare(const char *there, const char *wanted, const char *pat
     }
 }
 
+// opens the log and takes the run for this process, until that ends in whatever way
+static ohm_status take(ohmi_run_folder *run, ohm_error *err) {
+    char file[1024];
+    ohmi_run_file(file, run, "log.txt");
+    run->log = fopen(file, "a");
+    if (!run->log) {
+        return io_error(err, "write", file);
+    }
+    // file systems without locks are taken on trust
+    if (flock(fileno(run->log), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        ohm_status status = ohmi_fail(err, OHM_ERR_IO, "another process learns in '%s'", run->path);
+        ohmi_hint(err, "wait for it, or name another folder with --out");
+        return status;
+    }
+    return OHM_OK;
+}
+
+// removes the results of an earlier run, none of which may pass for the new one's
+static ohm_status discard_results(const ohmi_run_folder *run, ohm_error *err) {
+    static const char *const names[] = {
+        "checkpoints/last.safetensors", "metrics.csv", "metrics.json", "layers.csv",
+        "accuracy_matrix.csv",          "timing.txt",  "report.html"};
+    char file[1024];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        ohmi_run_file(file, run, names[i]);
+        if (remove(file) != 0 && errno != ENOENT) {
+            return io_error(err, "remove", file);
+        }
+    }
+    return OHM_OK;
+}
+
 ohm_status ohmi_run_open(ohmi_run_folder *run, const char *path, const ohm_config *config,
                          int n_tasks, int force, bool *has_checkpoint, ohm_error *err) {
     ohm_status status = OHM_OK;
@@ -106,28 +142,30 @@ ohm_status ohmi_run_open(ohmi_run_folder *run, const char *path, const ohm_confi
     ohmi_run_file(file, run, "checkpoints");
     OHM_TRY(ohmi_make_folder(file, err));
 
+    OHM_TRY(take(run, err));
+
     // a run that is there is resumed, discarded, or refused
     ohmi_run_file(file, run, "config.yaml");
     const bool is_there = stat(file, &info) == 0;
     if (is_there && !force) {
         OHM_TRY(ohmi_read_file(&there, &size, file, 1 << 20, err));
         OHM_TRY(compare(there, run->config_text, file, err));
-    } else {
-        static const char *const old[] = {"checkpoints/last.safetensors",
-                                          "metrics.csv",
-                                          "metrics.json",
-                                          "timing.txt",
-                                          "report.html",
-                                          "log.txt"};
-        for (size_t i = 0; is_there && i < sizeof old / sizeof *old; i++) {
-            ohmi_run_file(file, run, old[i]);
-            (void)remove(file);
-        }
+    }
+    ohmi_run_file(file, run, "checkpoints/last.safetensors");
+    const bool has_file = stat(file, &info) == 0;
+    *has_checkpoint = has_file && is_there && !force;
+    if (!*has_checkpoint && (has_file || is_there)) {
+        OHM_TRY(discard_results(run, err));
+    }
+    if (force && ftruncate(fileno(run->log), 0) != 0) {
+        ohmi_run_file(file, run, "log.txt");
+        status = io_error(err, "cut", file);
+        goto done;
+    }
+    if (!is_there || force) {
         ohmi_run_file(file, run, "config.yaml");
         OHM_TRY(ohmi_write_file(file, run->config_text, strlen(run->config_text), err));
     }
-    ohmi_run_file(file, run, "checkpoints/last.safetensors");
-    *has_checkpoint = stat(file, &info) == 0;
 
     // seconds of the tasks so far
     ohmi_run_file(file, run, "timing.txt");
@@ -139,11 +177,6 @@ ohm_status ohmi_run_open(ohmi_run_folder *run, const char *path, const ohm_confi
     }
     if (times) {
         (void)fclose(times);
-    }
-    ohmi_run_file(file, run, "log.txt");
-    run->log = fopen(file, "a");
-    if (!run->log) {
-        status = io_error(err, "write", file);
     }
 
 done:

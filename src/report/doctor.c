@@ -7,7 +7,6 @@
 //    "libraries": [{"name", "version"}],        version null: not built in
 //    "data": [{"name", "found", "place"}]}
 #include <archive.h>
-#include <ctype.h>
 #include <jansson.h>
 #include <spng.h>
 #include <stdio.h>
@@ -25,6 +24,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/processor.h"
 #include "base/thread.h"
 #include "kernel/kernel.h"
 #include "ohmwise/data.h"
@@ -36,66 +36,17 @@ static json_t *text_or_null(const char *text) {
     return value != NULL ? value : json_null();
 }
 
-// Copies the value of "key : value" from a line of /proc/cpuinfo, when the line has that key.
-static int take_value(char *out, size_t size_bytes, const char *line, const char *key) {
-    const size_t length = strlen(key);
-    if (strncmp(line, key, length) != 0) {
-        return 0;
-    }
-    const char *value = line + length;
-    while (isspace((unsigned char)*value)) {
-        value++;
-    }
-    if (*value != ':') {
-        return 0;
-    }
-    value++;
-    value += strspn(value, " ");
-    snprintf(out, size_bytes, "%.*s", (int)strcspn(value, "\n"), value);
-    return 1;
-}
-
-// The flags among a processor's that kernels care for, in a fixed order.
-static json_t *useful_flags(const char *flags) {
-    static const char *const wanted[] = {"sse4_2",      "avx",         "avx2",     "fma",
-                                         "avx512f",     "avx512bw",    "avx512dq", "avx512vl",
-                                         "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16",
-                                         "amx_int8",    "asimd",       "sve"};
-    json_t *list = json_array();
-    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        const size_t length = strlen(wanted[i]);
-        for (const char *at = strstr(flags, wanted[i]); at != NULL;
-             at = strstr(at + length, wanted[i])) {
-            const int begins = at == flags || at[-1] == ' ';
-            if (begins && (at[length] == ' ' || at[length] == '\0')) {
-                json_array_append_new(list, json_string(wanted[i]));
-                break;
-            }
-        }
-    }
-    return list;
-}
-
 static json_t *describe_cpu(void) {
-    char name[256] = "";
-    char flags[8192] = "";
-    char line[8192];
-
-    // the first processor stands for all
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (name[0] == '\0') {
-            take_value(name, sizeof name, line, "model name");
-        }
-        if (flags[0] == '\0' && !take_value(flags, sizeof flags, line, "flags")) {
-            take_value(flags, sizeof flags, line, "Features");
-        }
+    ohmi_processor processor;
+    char *rest = NULL;
+    json_t *flags = json_array();
+    ohmi_processor_read(&processor);
+    for (char *flag = strtok_r(processor.flags, " ", &rest); flag != NULL;
+         flag = strtok_r(NULL, " ", &rest)) {
+        json_array_append_new(flags, json_string(flag));
     }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return json_pack("{s:o, s:i, s:o}", "name", text_or_null(name), "threads", ohmi_threads(),
-                     "flags", useful_flags(flags));
+    return json_pack("{s:o, s:i, s:o}", "name", text_or_null(processor.name), "threads",
+                     ohmi_threads(), "flags", flags);
 }
 
 static json_t *describe_kernels(void) {

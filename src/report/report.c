@@ -98,8 +98,12 @@ static void write_key_figures(ohmi_text *out, const ohmi_run *run) {
     ohmi_text_add(out, " <small>%</small>");
     key_end(out, "of the tasks, each on its own test images");
     key_begin(out, "Forgetting");
-    ohmi_figure_percent(out, run->has_later ? run->forgetting : (double)NAN, 2);
-    ohmi_text_add(out, " <small>points</small>");
+    if (run->has_later && isfinite(run->forgetting)) {
+        ohmi_figure_percent(out, run->forgetting, 2);
+        ohmi_text_add(out, " <small>points</small>");
+    } else {
+        ohmi_text_add(out, "not measured");
+    }
     key_end(out, !run->has_later              ? "no task was measured again after a later one"
                  : run->logits_identical == 1 ? "logits of earlier tasks unchanged, bit for bit"
                  : run->logits_identical == 0 ? "logits of earlier tasks have changed"

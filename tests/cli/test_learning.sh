@@ -4,31 +4,7 @@
 # shellcheck source=tests/cli/expect.sh
 . "$(dirname "$0")/expect.sh"
 
-# four classes of 8 x 8 pictures, told apart by which quarter is bright
-python3 - "$work/set" <<'PY'
-import os, random, struct, sys
-folder = sys.argv[1]
-os.makedirs(folder)
-random.seed(1)
-
-def npy(name, shape, kind, data):
-    header = repr({"descr": kind, "fortran_order": False, "shape": shape})
-    header += " " * (63 - (10 + len(header)) % 64) + "\n"
-    with open(os.path.join(folder, name), "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data)
-
-for part, n in (("train", 160), ("test", 80)):
-    pixels, labels = bytearray(), bytearray()
-    for i in range(n):
-        label = i % 4
-        labels.append(label)
-        for y in range(8):
-            for x in range(8):
-                bright = (y // 4) * 2 + x // 4 == label
-                pixels.append((170 if bright else 30) + random.randrange(60))
-    npy(part + "_images.npy", (n, 8, 8, 1), "|u1", bytes(pixels))
-    npy(part + "_labels.npy", (n,), "|u1", bytes(labels))
-PY
+python3 "$(dirname "$0")/tiny_set.py" "$work/set"
 
 cat >"$work/tiny.yaml" <<EOF
 name: tiny
@@ -62,9 +38,17 @@ out "report.html"
 err "epoch 1/6"
 err "all 2 tasks are learned"
 plain
-for file in config.yaml manifest.json metrics.csv metrics.json report.html log.txt; do
+for file in config.yaml manifest.json metrics.csv metrics.json layers.csv accuracy_matrix.csv \
+    report.html log.txt timing.txt checkpoints/last.safetensors; do
     if [ -s "$work/run/$file" ]; then held; else broken "no $file"; fi
 done
+
+# what the files say of the machine and of forgetting
+cp "$work/run/manifest.json" "$work/out"
+json 'd["version"] and d["cpu"] and d["backend"] and d["threads"] == 1 and d["dataset_sha256"]'
+cp "$work/run/metrics.json" "$work/out"
+json 'd["logits_identical"] is True and d["forgetting"] == 0'
+json 'd["accuracy_matrix"][0][1] is None and d["accuracy_matrix"][1][0] is not None'
 
 # a finished run again: nothing to learn, the same results as JSON, quietly
 cp "$work/run/metrics.csv" "$work/first.csv"
@@ -73,6 +57,22 @@ code 0
 no_err
 json 'len(d["tasks"]) == 2 and d["finished"] and d["mean_accuracy"] > 0.8'
 if cmp -s "$work/run/metrics.csv" "$work/first.csv"; then held; else broken "metrics changed"; fi
+
+# what was not measured is null, not 0 and not true
+run learn "$work/tiny.yaml" train.epochs=1 run.evaluate=own --out "$work/own" -q
+code 0
+out "forgetting not measured"
+cp "$work/own/metrics.json" "$work/out"
+json 'd["logits_identical"] is None and d["forgetting"] is None and len(d["tasks"]) == 2'
+if grep -q "<dd>not measured</dd>" "$work/own/report.html"; then held; else broken "the page"; fi
+run learn "$work/tiny.yaml" train.epochs=1 method=dense --out "$work/dense" -q
+code 0
+cp "$work/dense/metrics.json" "$work/out"
+json 'd["logits_identical"] is None and d["forgetting"] is None'
+run learn "$work/tiny.yaml" train.epochs=1 data.tasks=1 --out "$work/one" -q
+code 0
+cp "$work/one/metrics.json" "$work/out"
+json 'd["logits_identical"] is None and d["forgetting"] is None and len(d["tasks"]) == 1'
 
 # another config in the same folder is refused and named; --force discards the old run
 run learn "$work/tiny.yaml" seed=2 --out "$work/run"
@@ -118,6 +118,7 @@ if grep -q "<html" "$work/page.html"; then held; else broken "no page"; fi
 # asked to stop: the checkpoint is written, 75, and the same command ends as if nothing had been
 stop_with() {
     rm -rf "$work/stopped"
+    : >"$work/err" # or the lines of the run before would be taken for this one's
     "$bin" learn "$work/tiny.yaml" train.epochs=400 --out "$work/stopped" \
         >"$work/out" 2>"$work/err" &
     process=$!

@@ -192,7 +192,8 @@ static void test_hostile_text(void **state) {
     has(page, "&lt;script&gt;alert(3)&lt;/script&gt;");
     has(page, "&amp;amp;");
     has(page, "not finished");
-    has(page, "no task was measured again"); // one task only
+    has(page, "<dd>not measured</dd>"); // one task only
+    has(page, "no task was measured again");
     ohmi_free(page);
     drop(&run);
 }
@@ -280,6 +281,39 @@ static void test_broken_metrics(void **state) {
     ohmi_free(page);
     drop(&run);
     assert_int_equal(ohm_report_write(NULL, NULL, NULL), OHM_ERR_ARGUMENT);
+}
+
+// Accuracies of earlier tasks without a comparison of logits, changed logits, and neither.
+static void test_what_was_not_measured(void **state) {
+    (void)state;
+    run_folder run;
+    make(&run);
+    static const struct {
+        const char *text, *shown, *said;
+    } cases[] = {
+        {"\"accuracy_matrix\":[[0.5,null],[0.25,0.5]],\"forgetting\":0.25,"
+         "\"logits_identical\":false",
+         "<dd>25.00 <small>points</small></dd>", "logits of earlier tasks have changed"},
+        {"\"accuracy_matrix\":[[0.5,null],[0.5,0.5]],\"forgetting\":0.0",
+         "<dd>0.00 <small>points</small></dd>", "logits of earlier tasks were not compared"},
+        {"\"accuracy_matrix\":[[0.5,null],[null,0.5]],\"forgetting\":null,"
+         "\"logits_identical\":null",
+         "<dd>not measured</dd>", "no task was measured again after a later one"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{\"schema\":1,\"name\":\"a\",\"tasks\":[{\"name\":\"b\",\"accuracy\":0.5},"
+                 "{\"name\":\"c\",\"accuracy\":0.5}],%s}",
+                 cases[i].text);
+        put(&run, "metrics.json", text);
+        char *page = write_report(&run);
+        has(page, cases[i].shown);
+        has(page, cases[i].said);
+        has_not(page, "bit for bit");
+        ohmi_free(page);
+    }
+    drop(&run);
 }
 
 // A run that has just begun has no task and no layer; that is a page too.
@@ -380,10 +414,15 @@ static void test_figures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),        cmocka_unit_test(test_curves_are_means_of_an_epoch),
-        cmocka_unit_test(test_hostile_text),   cmocka_unit_test(test_missing_files),
-        cmocka_unit_test(test_broken_metrics), cmocka_unit_test(test_no_task_yet),
-        cmocka_unit_test(test_out_of_memory),  cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_curves_are_means_of_an_epoch),
+        cmocka_unit_test(test_hostile_text),
+        cmocka_unit_test(test_missing_files),
+        cmocka_unit_test(test_broken_metrics),
+        cmocka_unit_test(test_no_task_yet),
+        cmocka_unit_test(test_what_was_not_measured),
+        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_figures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
