@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of the kernel table that only some CPUs can run; kernel.c lists them.
+// The rows of the kernel table that only some CPUs or builds have; kernel.c lists them.
 #ifndef OHMI_BACKENDS_H
 #define OHMI_BACKENDS_H
 
@@ -12,6 +12,10 @@ extern const ohmi_kernels ohmi_kernels_avx512;
 extern const ohmi_kernels ohmi_kernels_avx2;
 #else
 #define OHMI_HAVE_X86_KERNELS 0
+#endif
+
+#if defined(OHM_WITH_ONEDNN)
+extern const ohmi_kernels ohmi_kernels_onednn;
 #endif
 
 #endif

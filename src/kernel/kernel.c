@@ -12,6 +12,9 @@ static const ohmi_kernels *const g_rows[] = {
     &ohmi_kernels_avx512,
     &ohmi_kernels_avx2,
 #endif
+#if defined(OHM_WITH_ONEDNN)
+    &ohmi_kernels_onednn,
+#endif
     &ohmi_kernels_reference,
 };
 
