@@ -10,6 +10,11 @@
 #include "base/rng.h"
 #include "base/thread.h"
 
+// initial deviation of weights that no batch norm follows, the linear layers of a VGG: N(0, 0.01)
+// as in torchvision's VGG, after which CPG's network is made; with He's the first losses are tens
+// of nats and many units die
+#define PLAIN_DEVIATION 0.01
+
 float ohmi_input_step(const ohmi_config *config) {
     // images are normalised per task, so +-4 deviations hold what pixels can be (0 .. 1)
     const int64_t bits = config->quantise.input_bits;
@@ -212,12 +217,30 @@ static double owned_rms(const ohmi_layer *layer, const ohmi_units *units) {
     return count > 0 ? sqrt(square / count) : 0;
 }
 
-// deviation of the initial weights: He's, with the fan-in counted on what is active; later tasks
-// start at the size of the weights that are there, which the layer's fixed step suits
-static double initial_deviation(const ohmi_layer *layer, const ohmi_units *units, int64_t budget) {
-    const double there = owned_rms(layer, units);
+// whether batch norm follows a layer, so that the size of its weights does not matter forward
+static bool is_normed(const ohmi_network *network, int layer_index) {
+    for (int i = 0; i < network->n_nodes; i++) {
+        const ohmi_node *node = &network->nodes[i];
+        if (node->kind == OHMI_NODE_NORM && node->has_batchnorm &&
+            network->nodes[node->input].layer == layer_index) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// deviation of the initial weights: He's, with the fan-in counted on what is active; where no batch
+// norm follows a small one, of the same variance of a sum at any density; later tasks start at the
+// size of the weights that are there, which the layer's fixed step suits
+static double initial_deviation(const ohmi_network *network, int layer_index,
+                                const ohmi_units *units, int64_t budget) {
+    const double there = owned_rms(&network->layers[layer_index], units);
     if (there > 0) {
         return there;
+    }
+    const double density = (double)budget / (double)units->layout.n_units;
+    if (!is_normed(network, layer_index)) {
+        return PLAIN_DEVIATION / sqrt(density);
     }
     const double fan_in = (double)budget * (double)units->layout.run /
                           (double)units->layout.n_groups / (double)units->layout.k;
@@ -249,7 +272,7 @@ static void claim(ohmi_learner *learner, int t, int layer_index) {
     ohmi_choose_largest(units->on, units->score, layout->n_units, units->budget);
 
     // their weights, with the deviation taken before any of them counts as owned
-    const double deviation = initial_deviation(layer, units, units->budget);
+    const double deviation = initial_deviation(learner->network, layer_index, units, units->budget);
     for (int64_t u = 0; u < layout->n_units; u++) {
         if (!units->on[u]) {
             continue;
