@@ -38,7 +38,8 @@ enum {
     RUN_ROWS = 1024, // rows of a product at most, if a pixel has not more: maps stay in the cache
     MAP_ITEMS = 32,  // items of work wanted of forward and backward-data
     WEIGHT_ITEMS = 48,
-    SLICE = 64, // output channels of an item at least
+    SLICE = 128, // output channels of an item at least: a product copies its weights
+    NARROW = 32, // fewer columns than this are better rows
 };
 
 // ---- one product on one thread ------------------------------------------------------------------
@@ -109,9 +110,14 @@ static size_t weights_floats(const ohmi_conv *o) {
 }
 
 // rows of a run brought together: the widest of the inputs beside the widest of the outputs
-static size_t thread_floats(const ohmi_conv *o) {
+static size_t run_floats(const ohmi_conv *o) {
     const size_t rows = (size_t)run_pixels(o) * (size_t)rows_used(o);
     return aligned(rows * (size_t)o->c) + aligned(rows * (size_t)o->k);
+}
+
+// with the sums of a tap as rows of c
+static size_t thread_floats(const ohmi_conv *o) {
+    return run_floats(o) + (o->c < NARROW ? aligned((size_t)o->c * (size_t)o->k) : 0);
 }
 
 static size_t workspace(const ohmi_conv *o) {
@@ -396,6 +402,10 @@ static bool weight_tap(const weight_job *j, int tap, int channel, int width, flo
     // output columns whose input is inside the map
     const int q0 = s < 0 ? (-s + o->stride - 1) / o->stride : 0;
     const int q1 = s < o->w ? (int)at_most((o->w - 1 - s) / o->stride + 1, o->q) : 0;
+    // few input channels: the product the other way round, (C, width), turned at the end
+    const bool is_narrow = o->c < NARROW;
+    float *sum = is_narrow ? space + run_floats(o) : dw;
+    const size_t n_sums = (size_t)width * (size_t)o->c;
     bool is_empty = true, is_fine = true;
     for (int p = 0; p < o->p; p++) {
         const int h = p * o->stride + r;
@@ -404,15 +414,22 @@ static bool weight_tap(const weight_job *j, int tap, int channel, int width, flo
             const int64_t in = (int64_t)h * o->w + q * o->stride + s, out = (int64_t)p * o->q + q;
             const matrix x = rows_of(j->x, in, o->stride, n, o->c_pad, 0, o->c, o, space);
             const matrix dy = rows_of(j->dy, out, 1, n, o->k_pad, channel, width, o, second);
-            is_fine = dnnl_sgemm('T', 'N', width, o->c, n * rows, 1.0F, dy.at, dy.ld, x.at, x.ld,
-                                 is_empty ? 0.0F : 1.0F, dw, o->c) == dnnl_success &&
-                      is_fine;
+            const float beta = is_empty ? 0.0F : 1.0F;
+            const dnnl_status_t status =
+                is_narrow ? dnnl_sgemm('T', 'N', o->c, width, n * rows, 1.0F, x.at, x.ld, dy.at,
+                                       dy.ld, beta, sum, width)
+                          : dnnl_sgemm('T', 'N', width, o->c, n * rows, 1.0F, dy.at, dy.ld, x.at,
+                                       x.ld, beta, sum, o->c);
+            is_fine = is_fine && status == dnnl_success;
             is_empty = false;
         }
     }
     // a tap that never falls inside the map
     if (is_empty) {
-        memset(dw, 0, (size_t)width * (size_t)o->c * sizeof *dw);
+        memset(sum, 0, n_sums * sizeof *sum);
+    }
+    for (size_t i = 0; is_narrow && i < n_sums; i++) {
+        dw[i] = sum[i % (size_t)o->c * (size_t)width + i / (size_t)o->c];
     }
     return is_fine;
 }
