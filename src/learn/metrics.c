@@ -93,11 +93,15 @@ static json_t *task_json(const ohmi_run_folder *run, const ohmi_learner *learner
         (json_int_t)units_total(learner), "mask_bytes", (json_int_t)mask_bytes(learner));
 }
 
-// how many units of a layer a task brought and how many it uses
+// how many units of a layer a task brought and how many it uses; of a network a task, all
 static void layer_counts(const ohmi_learner *learner, int layer, int t, int64_t *n_new,
                          int64_t *n_on) {
     const ohmi_units *units = &learner->units[layer];
     *n_new = *n_on = 0;
+    if (learner->config->method.growth == OHMI_GROWTH_DENSE) {
+        *n_new = *n_on = units->layout.n_units;
+        return;
+    }
     for (int64_t u = 0; u < units->layout.n_units; u++) {
         *n_new += units->own[u] == t + 1;
         *n_on += learner->learned[t].bits[layer][u / 8] >> (u % 8) & 1;

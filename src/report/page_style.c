@@ -35,6 +35,7 @@ static const char *const style[] = {
     ".key div{box-shadow:0 0 0 1px var(--rule);padding:10px 12px}\n"
     ".key dt{color:var(--soft);font-size:12px}\n"
     ".key dd{margin:0;font-size:21px;font-weight:600;line-height:1.25;white-space:nowrap}\n"
+    ".key .words{font-size:16px;line-height:26px}\n"
     ".key dd small{font-size:13px;font-weight:400;color:var(--soft)}\n"
     ".key .more{font-size:12px;font-weight:400;color:var(--soft);white-space:normal}\n"
     // tables

@@ -97,12 +97,12 @@ static void write_key_figures(ohmi_text *out, const ohmi_run *run) {
     ohmi_figure_percent(out, run->mean_accuracy, 2);
     ohmi_text_add(out, " <small>%</small>");
     key_end(out, "of the tasks, each on its own test images");
-    key_begin(out, "Forgetting");
     if (run->has_later && isfinite(run->forgetting)) {
+        key_begin(out, "Forgetting");
         ohmi_figure_percent(out, run->forgetting, 2);
         ohmi_text_add(out, " <small>points</small>");
     } else {
-        ohmi_text_add(out, "not measured");
+        ohmi_text_add(out, "<div><dt>Forgetting</dt><dd class=\"words\">not measured");
     }
     key_end(out, !run->has_later              ? "no task was measured again after a later one"
                  : run->logits_identical == 1 ? "logits of earlier tasks unchanged, bit for bit"
@@ -114,19 +114,26 @@ static void write_key_figures(ohmi_text *out, const ohmi_run *run) {
     key_begin(out, "Columns owned");
     ohmi_figure_count(out, columns);
     ohmi_text_add(out, "</dd><dd class=\"more\">");
-    if (run->columns_total > 0) {
+    if (columns > run->columns_total && run->columns_total > 0) {
+        ohmi_figure_count(out, run->columns_total);
+        ohmi_text_add(out, " a network, a network a task");
+    } else if (run->columns_total > 0) {
         ohmi_text_add(out, "of ");
         ohmi_figure_count(out, run->columns_total);
         ohmi_text_add(out, ", ");
         ohmi_figure_percent(out, (double)columns / (double)run->columns_total, 1);
-        ohmi_text_add(out, " %; the rest is free");
+        ohmi_text_add(out, columns < run->columns_total ? " %; the rest is free" : " %");
     }
     key_end(out, "");
     key_begin(out, "Mask of a task");
     ohmi_figure_bytes(out, run->n_tasks > 0 ? mask_bytes / run->n_tasks : -1);
-    ohmi_text_add(out, "</dd><dd class=\"more\">mean; the largest ");
-    ohmi_figure_bytes(out, run->n_tasks > 0 ? largest_mask : -1);
-    key_end(out, "");
+    if (run->n_tasks > 0 && largest_mask * run->n_tasks != mask_bytes) {
+        ohmi_text_add(out, "</dd><dd class=\"more\">mean; the largest ");
+        ohmi_figure_bytes(out, largest_mask);
+        key_end(out, "");
+    } else {
+        key_end(out, "the same for each");
+    }
     key_begin(out, "Training time");
     ohmi_figure_seconds(out, run->train_seconds_total);
     key_end(out, "all tasks");

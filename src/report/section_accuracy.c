@@ -149,9 +149,11 @@ static ohm_status write_matrix(ohmi_text *out, const ohmi_run *run, ohm_error *e
     }
     low = fmax(0.0, floor(low * 20.0 - 1e-9) / 20.0);
     high = fmin(1.0, ceil(high * 20.0 + 1e-9) / 20.0);
-    ohmi_text_add(out, "<section><h2>Accuracy after each task</h2><p class=\"note\">Reading down a "
-                       "column shows what later learning did to a task: equal numbers mean that "
-                       "nothing was forgotten.</p>");
+    ohmi_text_add(out, "<section><h2>Accuracy after each task</h2><p class=\"note\">");
+    ohmi_text_add(out, run->has_later
+                           ? "Reading down a column shows what later learning did to a task: equal "
+                             "numbers mean that nothing was forgotten.</p>"
+                           : "No task was measured again after a later one.</p>");
     const ohmi_heatmap map = {
         .caption =
             "Accuracy in % on the test images of a task (column) after learning a task (row)",

@@ -7,6 +7,7 @@
 //     free part           = 1 - sum of new / U
 #include <inttypes.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/fail.h"
@@ -180,9 +181,10 @@ static void fill_on(tables *at, const ohmi_run *run) {
     }
 }
 
-// The counts behind the heat maps, folded.
-static void write_counts(ohmi_text *out, const ohmi_run *run) {
-    ohmi_text_add(out, "<details><summary>Column counts by layer and task</summary>"
+// The counts behind the heat maps, folded, or alone and open.
+static void write_counts(ohmi_text *out, const ohmi_run *run, bool is_open) {
+    ohmi_text_add(out, is_open ? "<details open>" : "<details>");
+    ohmi_text_add(out, "<summary>Column counts by layer and task</summary>"
                        "<div class=\"scroll\"><table class=\"list\"><caption>new / used in all"
                        "</caption><thead><tr><th>layer</th><th class=\"n\">columns</th>");
     for (int task = 0; task < run->n_tasks; ++task) {
@@ -207,6 +209,20 @@ static void write_counts(ohmi_text *out, const ohmi_run *run) {
     ohmi_text_add(out, "</tbody></table></div></details>");
 }
 
+// Whether tasks own more columns than there are: then each has a network of its own.
+static bool is_network_a_task(const ohmi_run *run) {
+    for (int i = 0; i < run->n_layers; ++i) {
+        int64_t owned = 0;
+        for (int task = 0; task < run->n_tasks; ++task) {
+            owned += at_least_0(run->layers[i].units_new[task]);
+        }
+        if (run->layers[i].units_total > 0 && owned > run->layers[i].units_total) {
+            return true;
+        }
+    }
+    return false;
+}
+
 ohm_status ohmi_section_columns(ohmi_text *out, const ohmi_run *run, ohm_error *err) {
     ohm_status status = OHM_OK;
     tables at = {0};
@@ -215,6 +231,13 @@ ohm_status ohmi_section_columns(ohmi_text *out, const ohmi_run *run, ohm_error *
     }
     OHM_TRY(tables_init(&at, run, err));
     ohmi_text_add(out, "<section><h2>Columns by layer</h2>");
+    if (is_network_a_task(run)) {
+        ohmi_text_add(out, "<p class=\"note\">Each task has a network of its own: no column is "
+                           "shared.</p>");
+        write_counts(out, run, true);
+        ohmi_text_add(out, "</section>");
+        goto done;
+    }
     write_stacks(out, run);
     ohmi_text_add(out, "<div class=\"maps\">");
     fill_new(&at, run);
@@ -223,7 +246,7 @@ ohm_status ohmi_section_columns(ohmi_text *out, const ohmi_run *run, ohm_error *
     write_map(out, run, &at,
               "Columns of earlier tasks switched on for a task, in % of those there were");
     ohmi_text_add(out, "</div>");
-    write_counts(out, run);
+    write_counts(out, run, false);
     ohmi_text_add(out, "</section>");
 done:
     tables_clear(&at);

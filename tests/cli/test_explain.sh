@@ -31,6 +31,14 @@ code 0
 out "train.lr"
 out "|"
 
+# docs/config.md is what the program says
+last="explain --format md, against docs/config.md"
+if sh "$source_folder/tools/make_config_docs.sh" "$bin" --check >"$work/out" 2>"$work/err"; then
+    held
+else
+    broken "it is not current"
+fi
+
 run explain train.lrr
 code 2
 no_out

@@ -192,7 +192,7 @@ static void test_hostile_text(void **state) {
     has(page, "&lt;script&gt;alert(3)&lt;/script&gt;");
     has(page, "&amp;amp;");
     has(page, "not finished");
-    has(page, "<dd>not measured</dd>"); // one task only
+    has(page, "<dd class=\"words\">not measured</dd>"); // one task only
     has(page, "no task was measured again");
     ohmi_free(page);
     drop(&run);
@@ -298,7 +298,7 @@ static void test_what_was_not_measured(void **state) {
          "<dd>0.00 <small>points</small></dd>", "logits of earlier tasks were not compared"},
         {"\"accuracy_matrix\":[[0.5,null],[null,0.5]],\"forgetting\":null,"
          "\"logits_identical\":null",
-         "<dd>not measured</dd>", "no task was measured again after a later one"},
+         "<dd class=\"words\">not measured</dd>", "no task was measured again after a later one"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
         char text[512];
@@ -313,6 +313,26 @@ static void test_what_was_not_measured(void **state) {
         has_not(page, "bit for bit");
         ohmi_free(page);
     }
+    drop(&run);
+}
+
+// Method dense: more columns are owned than one network has.
+static void test_a_network_a_task(void **state) {
+    (void)state;
+    run_folder run;
+    make(&run);
+    put(&run, "metrics.json",
+        "{\"schema\":1,\"name\":\"a\",\"columns_total\":4,\"tasks\":[{\"name\":\"b\",\"accuracy\":"
+        "1,"
+        "\"columns_new\":4},{\"name\":\"c\",\"accuracy\":1,\"columns_new\":4}],\"layers\":[{"
+        "\"name\":"
+        "\"conv1\",\"units_total\":4,\"tasks\":[{\"new\":4,\"on\":4},{\"new\":4,\"on\":4}]}]}");
+    char *page = write_report(&run);
+    has(page, "<dd>8</dd><dd class=\"more\">4 a network, a network a task</dd>");
+    has(page, "Each task has a network of its own");
+    has_not(page, "200.0");
+    has_not(page, "class=\"stack\"");
+    ohmi_free(page);
     drop(&run);
 }
 
@@ -420,6 +440,7 @@ int main(void) {
         cmocka_unit_test(test_missing_files),
         cmocka_unit_test(test_broken_metrics),
         cmocka_unit_test(test_no_task_yet),
+        cmocka_unit_test(test_a_network_a_task),
         cmocka_unit_test(test_what_was_not_measured),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_figures),
