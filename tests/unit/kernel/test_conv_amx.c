@@ -16,18 +16,19 @@
 
 #include "base/memory.h"
 
-// n, c, k, h, w, r, s, stride, pad: one and two tiles each way, odd rows to pair, taps outside
+// n, c, k, h, w, r, s, stride, pad: one and two tiles each way, odd rows to pair, taps outside,
+// more pixels than an item of work has
 static const ohmi_conv g_shapes[] = {
-    {.n = 1, .c = 3, .k = 5, .h = 7, .w = 5, .r = 3, .s = 3, .stride = 1, .pad = 1},
-    {.n = 16, .c = 17, .k = 33, .h = 5, .w = 6, .r = 3, .s = 3, .stride = 2, .pad = 1},
-    {.n = 33, .c = 5, .k = 17, .h = 4, .w = 4, .r = 3, .s = 3, .stride = 1, .pad = 1},
-    {.n = 40, .c = 40, .k = 78, .h = 2, .w = 2, .r = 3, .s = 3, .stride = 1, .pad = 1},
-    {.n = 2, .c = 3, .k = 17, .h = 11, .w = 9, .r = 7, .s = 7, .stride = 2, .pad = 3},
-    {.n = 16, .c = 17, .k = 40, .h = 5, .w = 5, .r = 1, .s = 1, .stride = 2, .pad = 0},
-    {.n = 4, .c = 6, .k = 7, .h = 9, .w = 8, .r = 5, .s = 3, .stride = 3, .pad = 2},
-    {.n = 17, .c = 300, .k = 50, .h = 1, .w = 1, .r = 1, .s = 1, .stride = 1, .pad = 0},
+    {.n = 1, .c = 3, .k = 5, .h = 4, .w = 3, .r = 3, .s = 3, .stride = 1, .pad = 1},
+    {.n = 16, .c = 17, .k = 33, .h = 3, .w = 4, .r = 3, .s = 3, .stride = 2, .pad = 1},
+    {.n = 33, .c = 5, .k = 17, .h = 2, .w = 3, .r = 3, .s = 3, .stride = 1, .pad = 1},
+    {.n = 40, .c = 40, .k = 70, .h = 2, .w = 1, .r = 3, .s = 3, .stride = 1, .pad = 1},
+    {.n = 2, .c = 3, .k = 17, .h = 6, .w = 5, .r = 7, .s = 7, .stride = 2, .pad = 3},
+    {.n = 16, .c = 17, .k = 40, .h = 3, .w = 3, .r = 1, .s = 1, .stride = 2, .pad = 0},
+    {.n = 4, .c = 6, .k = 7, .h = 5, .w = 6, .r = 5, .s = 3, .stride = 3, .pad = 2},
+    {.n = 17, .c = 100, .k = 50, .h = 1, .w = 1, .r = 1, .s = 1, .stride = 1, .pad = 0},
     {.n = 32, .c = 32, .k = 32, .h = 1, .w = 1, .r = 1, .s = 1, .stride = 1, .pad = 0},
-    {.n = 32, .c = 1, .k = 1, .h = 12, .w = 12, .r = 3, .s = 3, .stride = 1, .pad = 0},
+    {.n = 2, .c = 2, .k = 5, .h = 10, .w = 10, .r = 3, .s = 2, .stride = 1, .pad = 0},
 };
 #define N_SHAPES ((int)(sizeof g_shapes / sizeof g_shapes[0]))
 
