@@ -130,7 +130,8 @@ static void print_table(const json_t *metrics, const char *run) {
     json_array_foreach(tasks, i, task) {
         printf("%4zu  %-32.32s %10.2f %10.0f %10.0f %10.0f %9.0f %9.1f\n", i + 1,
                json_string_value(json_object_get(task, "name")), 100 * number_of(task, "accuracy"),
-               number_of(task, "columns_new"), number_of(task, "columns_on"),
+               number_of(task, "columns_new"),
+               number_of(task, "columns_on") - number_of(task, "columns_new"),
                number_of(task, "columns_total"), number_of(task, "mask_bytes"),
                number_of(task, "train_seconds"));
     }
