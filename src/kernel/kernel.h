@@ -15,8 +15,9 @@
 //   x[p*stride+r-pad][q*stride+s-pad][n][c]
 //
 // Outputs are overwritten. Kernels cannot fail; they use ohmi_parallel inside, and every output
-// element is summed by one thread in an order that does not depend on the number of threads.
-// When all products and sums are integers below 2^24 every backend is exact, in any order.
+// element is summed in an order that does not depend on the number of threads.
+// Exactness: when weights and inputs are integers, max |w| max |x| <= 2912 (the condition of
+// winograd.h) and all sums stay below 2^24, the forward product of every backend is exact.
 #ifndef OHMI_KERNEL_H
 #define OHMI_KERNEL_H
 

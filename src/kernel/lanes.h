@@ -67,6 +67,15 @@ OHMI_INLINE void lanes_store_part(float *to, ohmi_lanes v, int n) {
     _mm512_mask_storeu_ps(to, (__mmask16)((1U << n) - 1U), v);
 }
 
+// all of a vector or nothing: 0 reads nothing and gives zeros
+typedef __mmask16 ohmi_lanes_mask;
+OHMI_INLINE ohmi_lanes_mask lanes_mask(int is_wanted) {
+    return is_wanted ? (__mmask16)0xFFFFU : (__mmask16)0;
+}
+OHMI_INLINE ohmi_lanes lanes_load_if(ohmi_lanes_mask mask, const float *from) {
+    return _mm512_maskz_loadu_ps(mask, from);
+}
+
 // m[16] as the rows of a matrix becomes its columns
 OHMI_INLINE void lanes_transpose(ohmi_lanes m[OHMI_LANES]) {
     ohmi_lanes a[16];
@@ -139,6 +148,15 @@ OHMI_INLINE ohmi_lanes lanes_load_part(const float *from, int n) {
 }
 OHMI_INLINE void lanes_store_part(float *to, ohmi_lanes v, int n) {
     _mm256_maskstore_ps(to, lanes_first(n), v);
+}
+
+// all of a vector or nothing: 0 reads nothing and gives zeros
+typedef __m256i ohmi_lanes_mask;
+OHMI_INLINE ohmi_lanes_mask lanes_mask(int is_wanted) {
+    return _mm256_set1_epi32(is_wanted ? -1 : 0);
+}
+OHMI_INLINE ohmi_lanes lanes_load_if(ohmi_lanes_mask mask, const float *from) {
+    return _mm256_maskload_ps(from, mask);
 }
 
 // m[8] as the rows of a matrix becomes its columns

@@ -68,8 +68,40 @@ OHMI_INLINE void pack_forward(float *panel, const float *w, int n_k, int n_c, in
     }
 }
 
+// row k of a block of vectors of c: to[tap * tap_step + c of the block] (zeros from n_c on)
+OHMI_INLINE void pack_backward_row(float *to, int64_t tap_step, const float *w, int n_c, int n_taps,
+                                   int vector, int wide, int k) {
+    for (int v = 0; v < wide; v++) {
+        const int first = (vector + v) * OHMI_LANES;
+        const int rest = n_c - first < 0 ? 0 : n_c - first;
+        const int n_rows = rest < OHMI_LANES ? rest : OHMI_LANES;
+        const float *from = w + ((int64_t)k * n_c + first) * n_taps;
+        if (n_taps == 1) {
+            // already in order
+            lanes_store(to + v * OHMI_LANES, lanes_load_part(from, n_rows));
+            continue;
+        }
+        for (int t0 = 0; t0 < n_taps; t0 += OHMI_LANES) {
+            // a square of (input channel) x (tap), turned
+            const int n = n_taps - t0 < OHMI_LANES ? n_taps - t0 : OHMI_LANES;
+            ohmi_lanes m[OHMI_LANES];
+            OHMI_UNROLL
+            for (int i = 0; i < OHMI_LANES; i++) {
+                m[i] = i < n_rows ? lanes_load_part(from + i * n_taps + t0, n) : lanes_zero();
+            }
+            lanes_transpose(m);
+            OHMI_UNROLL
+            for (int i = 0; i < OHMI_LANES; i++) {
+                if (i < n) {
+                    lanes_store(to + (t0 + i) * tap_step + v * OHMI_LANES, m[i]);
+                }
+            }
+        }
+    }
+}
+
 // for each block of vectors of c in [block0, block1), one after the other: panel[tap][k - k0][c of
-// the block] (zeros from n_c on), k in [k0, k1)
+// the block], k in [k0, k1)
 OHMI_INLINE void pack_backward(float *panel, const float *w, int n_c, int n_taps, int n_vectors,
                                int block0, int block1, int k0, int k1) {
     for (int k = k0; k < k1; k++) {
@@ -78,35 +110,8 @@ OHMI_INLINE void pack_backward(float *panel, const float *w, int n_c, int n_taps
             int wide = 0;
             const int vector = find_block(n_vectors, block, &wide);
             const int64_t step = (int64_t)wide * OHMI_LANES;
-            for (int v = 0; v < wide; v++) {
-                const int first = (vector + v) * OHMI_LANES;
-                const int rest = n_c - first < 0 ? 0 : n_c - first;
-                const int n_rows = rest < OHMI_LANES ? rest : OHMI_LANES;
-                const float *from = w + ((int64_t)k * n_c + first) * n_taps;
-                float *to = block_panel + (k - k0) * step + v * OHMI_LANES;
-                if (n_taps == 1) {
-                    // already in order
-                    lanes_store(to, lanes_load_part(from, n_rows));
-                    continue;
-                }
-                for (int t0 = 0; t0 < n_taps; t0 += OHMI_LANES) {
-                    // a square of (input channel) x (tap), turned
-                    const int n = n_taps - t0 < OHMI_LANES ? n_taps - t0 : OHMI_LANES;
-                    ohmi_lanes m[OHMI_LANES];
-                    OHMI_UNROLL
-                    for (int i = 0; i < OHMI_LANES; i++) {
-                        m[i] =
-                            i < n_rows ? lanes_load_part(from + i * n_taps + t0, n) : lanes_zero();
-                    }
-                    lanes_transpose(m);
-                    OHMI_UNROLL
-                    for (int i = 0; i < OHMI_LANES; i++) {
-                        if (i < n) {
-                            lanes_store(to + (int64_t)(t0 + i) * (k1 - k0) * step, m[i]);
-                        }
-                    }
-                }
-            }
+            pack_backward_row(block_panel + (k - k0) * step, (k1 - k0) * step, w, n_c, n_taps,
+                              vector, wide, k);
             block_panel += (int64_t)n_taps * (k1 - k0) * step;
         }
     }

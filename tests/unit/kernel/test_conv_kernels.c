@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "kernel/kernel.h"
+#include "kernel/variants.h"
 
 // n, c, k, h, w, r, s, stride, pad
 static const ohmi_conv g_shapes[] = {
@@ -159,15 +160,31 @@ static void check_padding(const float *map, int64_t n_pixels, int n, int n_pad, 
     }
 }
 
-// calls check for every supported row but the reference, and every shape
-static void for_each(void (*check)(const ohmi_kernels *row, const ohmi_conv *shape)) {
+typedef void check_fn(const ohmi_kernels *row, const ohmi_conv *shape);
+
+static void for_shapes(check_fn *check, const ohmi_kernels *row, int only_short) {
+    for (int s = 0; row->is_supported() && s < N_SHAPES; s++) {
+        const ohmi_conv *o = &g_shapes[s];
+        if (!only_short || (o->r == 3 && o->s == 3 && o->stride == 1 && o->pad == 1)) {
+            check(row, o);
+        }
+    }
+}
+
+// calls check for every supported row and shape, and where a row has a choice between algorithms
+// for each of them
+static void for_each(check_fn *check) {
     int count = 0;
     const ohmi_kernels *const *rows = ohmi_kernels_all(&count);
     for (int i = 0; i < count; i++) {
-        for (int s = 0; rows[i]->is_supported() && s < N_SHAPES; s++) {
-            check(rows[i], &g_shapes[s]);
-        }
+        for_shapes(check, rows[i], 0);
     }
+#if OHMI_HAVE_X86_KERNELS
+    for_shapes(check, &ohmi_kernels_avx512_direct, 1);
+    for_shapes(check, &ohmi_kernels_avx512_winograd, 1);
+    for_shapes(check, &ohmi_kernels_avx2_direct, 1);
+    for_shapes(check, &ohmi_kernels_avx2_winograd, 1);
+#endif
 }
 
 static void check_values(const ohmi_kernels *row, const ohmi_conv *shape) {
@@ -235,6 +252,45 @@ static void test_integers(void **state) {
     for_each(check_integers);
 }
 
+// the largest numbers that kernel.h promises: all of the largest size, signs equal (the largest
+// sums inside) or drawn, so that a lost unit or quarter would show
+static void check_largest(const ohmi_kernels *row, int channels, int most_w, int most_x) {
+    const ohmi_conv shape = {
+        .n = 3, .c = channels, .k = 20, .h = 5, .w = 4, .r = 3, .s = 3, .stride = 1, .pad = 1};
+    for (int is_drawn = 0; row->is_supported() && is_drawn < 3; is_drawn++) {
+        arrays a;
+        make(&a, &shape, 1);
+        uint32_t state = 11;
+        for (size_t i = 0; i < a.n_w; i++) {
+            a.w[i] = (float)(is_drawn && next(&state) % 2 ? -most_w : most_w);
+        }
+        for (size_t i = 0; i < a.n_x; i++) {
+            const int is_inside = a.x[i] != 0.0F;
+            a.x[i] = (float)(is_inside ? (is_drawn > 1 && next(&state) % 2 ? 0 : most_x) : 0);
+        }
+        run(&a, row, 0);
+        run(&a, &ohmi_kernels_reference, 1);
+        for (size_t i = 0; i < a.n_y; i++) {
+            assert_true(a.y[0][i] == a.y[1][i]);
+        }
+        drop(&a);
+    }
+}
+
+static void test_largest_integers(void **state) {
+    (void)state;
+#if OHMI_HAVE_X86_KERNELS
+    const ohmi_kernels *rows[] = {&ohmi_kernels_avx512_winograd, &ohmi_kernels_avx2_winograd};
+    for (int i = 0; i < 2; i++) {
+        // quantised networks, and odd numbers just below 2912 with as many channels as 2^24 allows
+        check_largest(rows[i], 627, 10, 48);
+        check_largest(rows[i], 1024, 10, 48);
+        check_largest(rows[i], 160, 51, 57);
+        check_largest(rows[i], 640, 51, 57);
+    }
+#endif
+}
+
 static void test_threads(void **state) {
     (void)state;
     for_each(check_threads);
@@ -297,7 +353,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),   cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_values),  cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_largest_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
