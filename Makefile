@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Short names for what one does most; the build itself is CMake's (CMakeLists.txt).
+#   make                                      build/release/ohmwise
 #   make demo [DATA=fashion-mnist|cifar100]   learn five (twenty) tasks and write a report
 #   make check                                build and run all tests; ends with "N passed, N failed"
 #   make ci                                   everything .ci/run checks
@@ -12,8 +13,8 @@ all: build
 
 build:
 	@sh tools/bootstrap.sh
-	@cmake --preset release >build-configure.log 2>&1 || { cat build-configure.log; exit 1; }
-	@rm -f build-configure.log
+	@mkdir -p build
+	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
 	@cmake --build --preset release
 
 demo: build

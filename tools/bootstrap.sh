@@ -5,12 +5,14 @@
 #   tools/bootstrap.sh          to build, test and run the demo
 #   tools/bootstrap.sh --ci     also for the checks of .ci/run
 #   tools/bootstrap.sh --list   only print the names
+# A machine where nothing can be installed is not stopped here: what is missing is said, and the
+# build says what it cannot do without.
 set -eu
 
 packages="build-essential cmake ninja-build pkg-config python3 libyaml-dev libjansson-dev
 libarchive-dev zlib1g-dev libturbojpeg0-dev libspng-dev libcurl4-openssl-dev libdnnl-dev
 libcmocka-dev dataset-fashion-mnist ca-certificates"
-ci_packages="clang libomp-dev clang-format reuse shellcheck git"
+ci_packages="clang clang-format reuse shellcheck git"
 
 case "${1:-}" in
 --ci) packages="$packages $ci_packages" ;;
@@ -44,7 +46,7 @@ as_root=""
 if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null 2>&1; then
         echo "tools/bootstrap.sh: missing$missing (install them, or run as root)" >&2
-        exit 1
+        exit 0
     fi
     as_root=sudo
 fi
@@ -54,4 +56,4 @@ export DEBIAN_FRONTEND=noninteractive
 $as_root apt-get install -y --no-install-recommends $missing >/dev/null 2>&1 || {
     $as_root apt-get update
     $as_root apt-get install -y --no-install-recommends $missing
-}
+} || echo "tools/bootstrap.sh: could not install all of$missing" >&2

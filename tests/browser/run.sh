@@ -24,8 +24,9 @@ skip() {
 CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}
 [ -n "$CHROMIUM" ] || skip "there is no chromium (Debian: apt-get install chromium)"
 export CHROMIUM
-command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 ||
-    skip "there is no npm (Debian: apt-get install npm)"
+for tool in node npm; do
+    command -v "$tool" >/dev/null 2>&1 || skip "there is no $tool (Debian: apt-get install npm)"
+done
 
 # its driver, as pinned in package-lock.json
 (cd "$here" && npm ci --ignore-scripts --no-audit --no-fund --silent) ||
