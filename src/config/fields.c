@@ -200,7 +200,7 @@ static const ohmi_field fields[] = {
      "factor on the learning rate at each milestone", "CPG"},
     {"train.warmup", OHMI_FIELD_NUMBER, AT(train.warmup), "0", 0, 1e6, false, NULL, "epochs",
      "epochs over which the learning rate rises linearly from 0", "CPG has none"},
-    {"train.mask_lr", OHMI_FIELD_NUMBER, AT(train.mask_lr), "5.0e-04", 0, 100, false, NULL, "",
+    {"train.mask_lr", OHMI_FIELD_NUMBER, AT(train.mask_lr), "0.0005", 0, 100, false, NULL, "",
      "learning rate of masks (Adam)", "CPG"},
     {"train.mask_milestones", OHMI_FIELD_NUMBERS, AT(train.mask_milestones), "[0.5]", 0, 1, false,
      NULL, "part", "parts of the epochs at which the learning rate of masks falls",
