@@ -37,7 +37,7 @@ static const ohmi_section sections[] = {
     {"data", "images, and how they are cut into tasks"},
     {"network", "the network that learns all tasks"},
     {"array", "the crossbars that hold the weights"},
-    {"method", "how a task finds its place in the network; 'method: NAME' names a preset"},
+    {"method", "how tasks find their place in the network; 'method: NAME' is a preset"},
     {"quantise", "bits of weights and activations"},
     {"train", "optimisers and schedules of one task"},
     {"run", "what a run does besides learning"},
