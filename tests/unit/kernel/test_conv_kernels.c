@@ -76,6 +76,13 @@ static void fill(float *map, int64_t n_pixels, int n, int n_pad, int c, int ld, 
     }
 }
 
+// rubbish in slot i that kernels must overwrite
+static void spoil(arrays *a, int i) {
+    memset(a->y[i], 0x7B, a->n_y * sizeof(float));
+    memset(a->dx[i], 0x7B, a->n_x * sizeof(float));
+    memset(a->dw[i], 0x7B, a->n_w * sizeof(float));
+}
+
 static void make(arrays *a, const ohmi_conv *shape, int is_integer) {
     memset(a, 0, sizeof *a);
     a->o = *shape;
@@ -93,10 +100,7 @@ static void make(arrays *a, const ohmi_conv *shape, int is_integer) {
         a->dx[i] = ohmi_alloc(a->n_x, sizeof(float));
         a->dw[i] = ohmi_alloc(a->n_w, sizeof(float));
         assert_true(a->y[i] != NULL && a->dx[i] != NULL && a->dw[i] != NULL);
-        // rubbish that a kernel must overwrite
-        memset(a->y[i], 0x7B, a->n_y * sizeof(float));
-        memset(a->dx[i], 0x7B, a->n_x * sizeof(float));
-        memset(a->dw[i], 0x7B, a->n_w * sizeof(float));
+        spoil(a, i);
     }
     uint32_t state = 7;
     fill(a->x, (int64_t)o->h * o->w, o->n, o->n_pad, o->c, o->c_pad, &state, is_integer, 0, 15);
@@ -160,96 +164,97 @@ static void check_padding(const float *map, int64_t n_pixels, int n, int n_pad, 
     }
 }
 
-typedef void check_fn(const ohmi_kernels *row, const ohmi_conv *shape);
+// checks a row on arrays whose slot 1 holds the reference's results
+typedef void check_fn(arrays *a, const ohmi_kernels *row);
 
-static void for_shapes(check_fn *check, const ohmi_kernels *row, int only_short) {
-    for (int s = 0; row->is_supported() && s < N_SHAPES; s++) {
-        const ohmi_conv *o = &g_shapes[s];
-        if (!only_short || (o->r == 3 && o->s == 3 && o->stride == 1 && o->pad == 1)) {
-            check(row, o);
-        }
+static void check_row(arrays *a, const ohmi_kernels *row, check_fn *check) {
+    if (row->is_supported()) {
+        spoil(a, 0);
+        check(a, row);
     }
 }
 
-// calls check for every supported row and shape, and where a row has a choice between algorithms
+// calls check for every shape and supported row, and where a row has a choice between algorithms
 // for each of them
-static void for_each(check_fn *check) {
+static void for_each(check_fn *check, int is_integer) {
     int count = 0;
     const ohmi_kernels *const *rows = ohmi_kernels_all(&count);
-    for (int i = 0; i < count; i++) {
-        for_shapes(check, rows[i], 0);
-    }
+    for (int s = 0; s < N_SHAPES; s++) {
+        arrays a;
+        make(&a, &g_shapes[s], is_integer);
+        run(&a, &ohmi_kernels_reference, 1);
+        for (int i = 0; i < count; i++) {
+            if (rows[i] != &ohmi_kernels_reference) {
+                check_row(&a, rows[i], check);
+            }
+        }
 #if OHMI_HAVE_X86_KERNELS
-    for_shapes(check, &ohmi_kernels_avx512_direct, 1);
-    for_shapes(check, &ohmi_kernels_avx512_winograd, 1);
-    for_shapes(check, &ohmi_kernels_avx2_direct, 1);
-    for_shapes(check, &ohmi_kernels_avx2_winograd, 1);
+        const ohmi_conv *o = &a.o;
+        if (o->r == 3 && o->s == 3 && o->stride == 1 && o->pad == 1) {
+            check_row(&a, &ohmi_kernels_avx512_direct, check);
+            check_row(&a, &ohmi_kernels_avx512_winograd, check);
+            check_row(&a, &ohmi_kernels_avx2_direct, check);
+            check_row(&a, &ohmi_kernels_avx2_winograd, check);
+        }
 #endif
+        drop(&a);
+    }
 }
 
-static void check_values(const ohmi_kernels *row, const ohmi_conv *shape) {
-    arrays a;
-    make(&a, shape, 0);
-    run(&a, row, 0);
-    run(&a, &ohmi_kernels_reference, 1);
-    const ohmi_conv *o = &a.o;
-    assert_true(nmse(a.y[0], a.y[1], a.n_y) < 1e-10);
-    assert_true(nmse(a.dx[0], a.dx[1], a.n_x) < 1e-10);
-    assert_true(nmse(a.dw[0], a.dw[1], a.n_w) < 1e-10);
-    check_padding(a.y[0], (int64_t)o->p * o->q, o->n, o->n_pad, o->k, o->k_pad);
-    check_padding(a.dx[0], (int64_t)o->h * o->w, o->n, o->n_pad, o->c, o->c_pad);
+static void check_values(arrays *a, const ohmi_kernels *row) {
+    const ohmi_conv *o = &a->o;
+    run(a, row, 0);
+    assert_true(nmse(a->y[0], a->y[1], a->n_y) < 1e-10);
+    assert_true(nmse(a->dx[0], a->dx[1], a->n_x) < 1e-10);
+    assert_true(nmse(a->dw[0], a->dw[1], a->n_w) < 1e-10);
+    check_padding(a->y[0], (int64_t)o->p * o->q, o->n, o->n_pad, o->k, o->k_pad);
+    check_padding(a->dx[0], (int64_t)o->h * o->w, o->n, o->n_pad, o->c, o->c_pad);
     // the products are adjoint to each other
-    const double by_y = dot(a.dy, a.y[0], a.n_y);
-    const double by_x = dot(a.x, a.dx[0], a.n_x);
-    const double by_w = dot(a.w, a.dw[0], a.n_w);
-    const double scale = 1e-5 * sqrt(dot(a.dy, a.dy, a.n_y) * dot(a.y[0], a.y[0], a.n_y)) + 1e-6;
+    const double by_y = dot(a->dy, a->y[0], a->n_y);
+    const double by_x = dot(a->x, a->dx[0], a->n_x);
+    const double by_w = dot(a->w, a->dw[0], a->n_w);
+    const double scale =
+        1e-5 * sqrt(dot(a->dy, a->dy, a->n_y) * dot(a->y[0], a->y[0], a->n_y)) + 1e-6;
     assert_true(fabs(by_y - by_x) < scale);
     assert_true(fabs(by_y - by_w) < scale);
-    drop(&a);
 }
 
-static void check_integers(const ohmi_kernels *row, const ohmi_conv *shape) {
-    arrays a;
-    make(&a, shape, 1);
-    run(&a, row, 0);
-    run(&a, &ohmi_kernels_reference, 1);
-    for (size_t i = 0; i < a.n_y; i++) {
-        assert_true(a.y[0][i] == a.y[1][i]);
+static void check_integers(arrays *a, const ohmi_kernels *row) {
+    run(a, row, 0);
+    for (size_t i = 0; i < a->n_y; i++) {
+        assert_true(a->y[0][i] == a->y[1][i]);
     }
-    for (size_t i = 0; i < a.n_x; i++) {
-        assert_true(a.dx[0][i] == a.dx[1][i]);
+    for (size_t i = 0; i < a->n_x; i++) {
+        assert_true(a->dx[0][i] == a->dx[1][i]);
     }
-    for (size_t i = 0; i < a.n_w; i++) {
-        assert_true(a.dw[0][i] == a.dw[1][i]);
+    for (size_t i = 0; i < a->n_w; i++) {
+        assert_true(a->dw[0][i] == a->dw[1][i]);
     }
-    drop(&a);
 }
 
-static void check_threads(const ohmi_kernels *row, const ohmi_conv *shape) {
-    arrays a;
-    make(&a, shape, 0);
+// overwrites slot 1
+static void check_threads(arrays *a, const ohmi_kernels *row) {
     const int before = ohmi_threads();
     ohmi_set_threads(1);
-    run(&a, row, 0);
+    run(a, row, 0);
     for (int n = 2; n <= 3; n++) {
         ohmi_set_threads(n);
-        run(&a, row, 1);
-        assert_memory_equal(a.y[0], a.y[1], a.n_y * sizeof(float));
-        assert_memory_equal(a.dx[0], a.dx[1], a.n_x * sizeof(float));
-        assert_memory_equal(a.dw[0], a.dw[1], a.n_w * sizeof(float));
+        run(a, row, 1);
+        assert_memory_equal(a->y[0], a->y[1], a->n_y * sizeof(float));
+        assert_memory_equal(a->dx[0], a->dx[1], a->n_x * sizeof(float));
+        assert_memory_equal(a->dw[0], a->dw[1], a->n_w * sizeof(float));
     }
     ohmi_set_threads(before);
-    drop(&a);
 }
 
 static void test_values(void **state) {
     (void)state;
-    for_each(check_values);
+    for_each(check_values, 0);
 }
 
 static void test_integers(void **state) {
     (void)state;
-    for_each(check_integers);
+    for_each(check_integers, 1);
 }
 
 // the largest numbers that kernel.h promises: all of the largest size, signs equal (the largest
@@ -293,7 +298,7 @@ static void test_largest_integers(void **state) {
 
 static void test_threads(void **state) {
     (void)state;
-    for_each(check_threads);
+    for_each(check_threads, 0);
 }
 
 // a 3 x 3 map with a filter that only looks right: known values, whatever the reference does
