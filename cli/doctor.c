@@ -65,6 +65,27 @@ static void print_value(const json_t *value) {
     }
 }
 
+// Prints a row of a list: its name in a column, then what it is and is not, then its texts.
+static void print_row(json_t *row) {
+    const char *key;
+    json_t *value;
+    const char *separator = "";
+    printf("  %-13s ", json_string_value(json_object_get(row, "name")));
+    json_object_foreach(row, key, value) {
+        if (strcmp(key, "name") == 0) {
+            continue;
+        }
+        fputs(separator, stdout);
+        if (json_is_boolean(value)) {
+            printf("%s%s", json_is_true(value) ? "" : "not ", key);
+        } else {
+            print_value(value);
+        }
+        separator = ", ";
+    }
+    putchar('\n');
+}
+
 // One heading a member of the document; lists of objects get a line each.
 static void print_document(json_t *document) {
     const char *key;
@@ -80,9 +101,7 @@ static void print_document(json_t *document) {
         printf("%s%s%s\n", ohmcli_bold(stdout), key, ohmcli_plain(stdout));
         if (is_rows) {
             for (size_t i = 0; i < json_array_size(value); i++) {
-                fputs("  ", stdout);
-                print_value(json_array_get(value, i));
-                putchar('\n');
+                print_row(json_array_get(value, i));
             }
             continue;
         }
