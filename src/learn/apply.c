@@ -27,15 +27,15 @@ typedef struct {
     const uint8_t *bits; // activate: the scales of a task
     int layer_index, t;
     ohmi_update weights, masks; // rules of this step
-    bool has_masks, skip_weights;
+    bool has_masks, skip_weights, with_noise;
 } job;
 
-static float mask_chance(const job *j, int64_t u, bool with_noise) {
+static float mask_chance(const job *j, int64_t u) {
     const ohmi_config *config = j->learner->config;
     const float x = (float)config->method.mask_slope *
                     (j->units->mask[u] - (float)config->method.mask_threshold);
     float noise = 0;
-    if (with_noise && config->method.mask_noise) {
+    if (j->with_noise && config->method.mask_noise) {
         const ohmi_rng rng = {.seed = (uint64_t)config->seed,
                               .purpose = OHMI_RNG_GUMBEL,
                               .task = (uint32_t)j->t,
@@ -47,7 +47,7 @@ static float mask_chance(const job *j, int64_t u, bool with_noise) {
     return 1.0f / (1.0f + expf(-(x + noise) / (float)config->method.mask_temperature));
 }
 
-static uint8_t scale_of(const job *j, int64_t u, bool with_noise) {
+static uint8_t scale_of(const job *j, int64_t u) {
     const uint8_t own = j->units->own[u];
     if (own == j->t + 1) {
         return 1;
@@ -57,7 +57,7 @@ static uint8_t scale_of(const job *j, int64_t u, bool with_noise) {
     }
     switch (j->learner->config->method.estimator) {
     case OHMI_ESTIMATOR_GUMBEL:
-        return mask_chance(j, u, with_noise) >= 0.5f;
+        return mask_chance(j, u) >= 0.5f;
     case OHMI_ESTIMATOR_THRESHOLD:
         return j->units->mask[u] >= (float)j->learner->config->method.mask_threshold;
     case OHMI_ESTIMATOR_NONE:
@@ -83,7 +83,7 @@ static void effective_work(void *context, int64_t begin, int64_t end, int thread
         uint8_t *on = j->units->on + k * layout->n_groups;
         for (int64_t g = 0; g < layout->n_groups; g++) {
             const int64_t u = k * layout->n_groups + g;
-            on[g] = j->bits ? (uint8_t)(j->bits[u / 8] >> (u % 8) & 1) : scale_of(j, u, true);
+            on[g] = j->bits ? (uint8_t)(j->bits[u / 8] >> (u % 8) & 1) : scale_of(j, u);
         }
         if (j->grid->n_levels > 0) {
             ohmi_grid_round_weights(w_eff, w, layout->run, j->units->lsb, j->grid);
@@ -104,14 +104,16 @@ static void effective_work(void *context, int64_t begin, int64_t end, int thread
     }
 }
 
-static void make_effective(ohmi_learner *learner, int t, bool from_bits, bool quantised) {
+static void make_effective(ohmi_learner *learner, int t, bool from_bits, bool with_noise,
+                           bool quantised) {
     static const ohmi_grid none = {0};
     for (int i = 0; i < learner->network->n_layers; i++) {
         job j = {.learner = learner,
                  .layer = &learner->network->layers[i],
                  .units = &learner->units[i],
                  .layer_index = i,
-                 .t = t};
+                 .t = t,
+                 .with_noise = with_noise};
         j.grid = quantised ? &learner->weight_grid : &none;
         j.bits = from_bits ? learner->learned[t].bits[i] : NULL;
         j.layer->step = quantised ? j.units->lsb : 1.0f;
@@ -130,16 +132,16 @@ static void set_rounding(ohmi_learner *learner, bool quantised) {
     network->nodes[0].step = quantised ? ohmi_input_step(learner->config) : 1.0f;
 }
 
-void ohmi_learner_prepare(ohmi_learner *learner, int t) {
+void ohmi_learner_prepare(ohmi_learner *learner, int t, bool with_noise) {
     learner->network->task = learner->learned[t].parameters;
     set_rounding(learner, learner->is_quantised);
-    make_effective(learner, t, false, learner->is_quantised);
+    make_effective(learner, t, false, with_noise, learner->is_quantised);
 }
 
 void ohmi_learner_activate(ohmi_learner *learner, int t, bool quantised) {
     learner->network->task = learner->learned[t].parameters;
     set_rounding(learner, quantised && learner->is_quantised);
-    make_effective(learner, t, true, quantised && learner->is_quantised);
+    make_effective(learner, t, true, false, quantised && learner->is_quantised);
 }
 
 OHMI_SIMD static double product_sum(const float *a, const float *b, int64_t n) {
@@ -165,7 +167,7 @@ static float mask_gradient(const job *j, int64_t u, double d_scale) {
     if (j->learner->config->method.estimator == OHMI_ESTIMATOR_THRESHOLD) {
         return (float)d_scale;
     }
-    const double p = (double)mask_chance(j, u, true);
+    const double p = (double)mask_chance(j, u);
     const double slope =
         j->learner->config->method.mask_slope / j->learner->config->method.mask_temperature;
     return (float)(d_scale * slope * p * (1 - p));
@@ -226,6 +228,7 @@ void ohmi_learner_update(ohmi_learner *learner, int t, double lr, double mask_lr
                  .t = t,
                  .has_masks = has_masks,
                  .skip_weights = skip_weights,
+                 .with_noise = true,
                  .grid = &learner->weight_grid};
         j.weights = ohmi_update_rule(config, lr, step);
         j.masks = ohmi_update_rule(config, mask_lr, learner->position.mask_step);

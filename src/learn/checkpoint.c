@@ -3,8 +3,10 @@
 // reading.
 #include "learn/checkpoint.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "base/fail.h"
 #include "base/memory.h"
@@ -124,6 +126,34 @@ static void add_state(list *l, const ohmi_learner *learner) {
     add(l, OHMI_F64, learner->matrix, n_tasks * n_tasks, "state/matrix", "", 0);
 }
 
+// part of a tensor in the checksum: CRC-32 of its name and data
+static uint32_t crc_of(const ohmi_view *view) {
+    const size_t bytes = (size_t)ohmi_view_count(view) * ohmi_dtype_size(view->dtype);
+    const uLong crc = crc32_z(0, (const Bytef *)view->name, strlen(view->name));
+    return (uint32_t)(bytes > 0 ? crc32_z(crc, view->data, bytes) : crc);
+}
+
+// a file whose numbers are not those that were written is refused; files of before there was a
+// checksum are read
+static ohm_status check_sum(const ohmi_tensors *file, const char *path, ohm_error *err) {
+    const char *wanted = ohmi_tensors_metadata(file, "crc32");
+    char found[16];
+    uint32_t sum = 0;
+    for (int i = 0; wanted && i < ohmi_tensors_count(file); i++) {
+        sum += crc_of(ohmi_tensors_at(file, i));
+    }
+    (void)snprintf(found, sizeof found, "%08" PRIx32, sum);
+    if (!wanted || strcmp(wanted, found) == 0) {
+        return OHM_OK;
+    }
+    ohm_status status =
+        ohmi_fail(err, OHM_ERR_FORMAT, "the checkpoint is damaged: its checksum is %s, not %.8s",
+                  found, wanted);
+    ohmi_place(err, path, 0, 0);
+    ohmi_hint(err, "remove it to start again, or bring back a copy");
+    return status;
+}
+
 ohm_status ohmi_checkpoint_save(const ohmi_learner *learner, const char *path,
                                 const char *config_text, ohm_error *err) {
     ohm_status status = OHM_OK;
@@ -135,8 +165,14 @@ ohm_status ohmi_checkpoint_save(const ohmi_learner *learner, const char *path,
     results_copy(learner, l.results, true);
     add_state(&l, learner);
     add_all(&l, learner, true);
-    const char *const metadata[] = {"config", config_text, "model", learner->network->model,
-                                    "schema", "1",         NULL};
+    char crc[16];
+    uint32_t sum = 0;
+    for (int i = 0; i < l.n; i++) {
+        sum += crc_of(&l.views[i]);
+    }
+    (void)snprintf(crc, sizeof crc, "%08" PRIx32, sum);
+    const char *const metadata[] = {
+        "config", config_text, "crc32", crc, "model", learner->network->model, "schema", "1", NULL};
     OHM_TRY(ohmi_tensors_save(path, l.views, l.n, metadata, err));
 
 done:
@@ -163,7 +199,9 @@ done:
 static ohm_status check_position(const ohmi_learner *learner, const char *path, ohm_error *err) {
     const ohmi_position *p = &learner->position;
     const bool is_sane = p->task >= 0 && p->task <= learner->n_tasks && p->epoch >= 0 &&
-                         p->epoch <= 1e6 && p->batch >= 0 && p->batch <= 1e9 &&
+                         p->epoch <= 1e6 && p->batch >= 0 && p->batch <= 1e9 && p->step >= 0 &&
+                         p->step <= 1e15 && p->mask_step >= 0 && p->mask_step <= 1e15 &&
+                         p->csv_bytes >= 0 && p->csv_bytes <= 1e15 &&
                          (p->is_started < 0.5 || p->task < learner->n_tasks);
     if (is_sane) {
         return OHM_OK;
@@ -179,6 +217,7 @@ ohm_status ohmi_checkpoint_load(ohmi_learner *learner, const char *path, bool wi
     ohmi_tensors *file = NULL;
     list l = {0};
     OHM_TRY(ohmi_tensors_open(&file, path, err));
+    OHM_TRY(check_sum(file, path, err));
     OHM_TRY(list_new(&l, learner, err));
 
     // where training stood says which tasks the file has

@@ -331,7 +331,7 @@ void ohmi_learner_fit_steps(ohmi_learner *learner, int t) {
 void ohmi_learner_finish(ohmi_learner *learner, int t) {
     ohmi_learned *task = &learner->learned[t];
     task->columns_new = task->columns_on = 0;
-    ohmi_learner_prepare(learner, t);
+    ohmi_learner_prepare(learner, t, false);
     for (int i = 0; i < learner->network->n_layers; i++) {
         const ohmi_units *units = &learner->units[i];
         memset(task->bits[i], 0, (size_t)(units->layout.n_units + 7) / 8);

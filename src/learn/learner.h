@@ -98,8 +98,9 @@ void ohmi_learner_finish(ohmi_learner *learner, int t);
 // quantised = false: the same weights and activations without rounding.
 void ohmi_learner_activate(ohmi_learner *learner, int t, bool quantised);
 
-// w_eff for the task in training, from own and mask.
-void ohmi_learner_prepare(ohmi_learner *learner, int t);
+// w_eff for the task in training, from own and mask. with_noise: masks with the noise of this step,
+// where the method has any; without, as they will be kept.
+void ohmi_learner_prepare(ohmi_learner *learner, int t, bool with_noise);
 
 // One step of the weights and masks of task t after a backward pass. lr: of the weights;
 // mask_lr = 0 leaves the masks. skip_weights on a step of growth.

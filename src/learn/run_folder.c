@@ -32,54 +32,58 @@ static ohm_status io_error(ohm_error *err, const char *what, const char *path) {
     return status;
 }
 
-// the next line without its comment and trailing blanks; false at the end
-static bool next_line(const char **at, char line[512]) {
-    if (!**at) {
-        return false;
+// A line of a config without its comment and blanks around it.
+typedef struct {
+    const char *text;
+    int size, number; // bytes; 1-based line of the file
+} config_line;
+
+// whether a line may differ: where a run is computed and how often it is saved does not change what
+// it computes
+static bool may_differ(const config_line *line) {
+    static const char *const keys[] = {"threads:", "checkpoint:"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const size_t size = strlen(keys[i]);
+        if ((size_t)line->size >= size && memcmp(line->text, keys[i], size) == 0) {
+            return true;
+        }
     }
-    const char *end = strchr(*at, '\n');
-    size_t length = end ? (size_t)(end - *at) : strlen(*at);
-    const char *next = *at + length + (end ? 1 : 0);
-    const char *comment = strstr(*at, " #");
-    if (**at == '#') {
-        length = 0;
-    } else if (comment && comment < *at + length) {
-        length = (size_t)(comment - *at);
-    }
-    while (length > 0 && (*at)[length - 1] == ' ') {
-        length--;
-    }
-    length = length < 511 ? length : 511;
-    memcpy(line, *at, length);
-    line[length] = 0;
-    *at = next;
-    return true;
+    return false;
 }
 
-// where a run is computed and how often it is saved does not change what it computes
-static bool may_differ(const char *line) {
-    return strncmp(line, "threads:", 8) == 0 || strstr(line, "checkpoint:") != NULL;
+// the next line with something in it that must agree; false at the end
+static bool next_line(const char **at, config_line *line) {
+    while (**at) {
+        const char *end = *at + strcspn(*at, "\n");
+        const char *comment = strstr(*at, " #");
+        const char *last = **at == '#' ? *at : comment && comment < end ? comment : end;
+        const char *first = *at + strspn(*at, " ");
+        while (last > first && last[-1] == ' ') {
+            last--;
+        }
+        *at = *end ? end + 1 : end;
+        *line = (config_line){first, last > first ? (int)(last - first) : 0, line->number + 1};
+        if (line->size > 0 && !may_differ(line)) {
+            return true;
+        }
+    }
+    line->size = 0;
+    return false;
 }
 
-// compares two configs key by key
+// compares two configs line by line
 static ohm_status compare(const char *there, const char *wanted, const char *path, ohm_error *err) {
-    char a[512], b[512];
+    config_line a = {.text = ""}, b = {.text = ""};
     for (;;) {
-        bool has_a, has_b;
-        do {
-            has_a = next_line(&there, a);
-        } while (has_a && (!a[0] || may_differ(a)));
-        do {
-            has_b = next_line(&wanted, b);
-        } while (has_b && (!b[0] || may_differ(b)));
+        const bool has_a = next_line(&there, &a), has_b = next_line(&wanted, &b);
         if (!has_a && !has_b) {
             return OHM_OK;
         }
-        if (!has_a || !has_b || strcmp(a, b) != 0) {
+        if (a.size != b.size || memcmp(a.text, b.text, (size_t)a.size) != 0) {
             ohm_status status =
-                ohmi_fail(err, OHM_ERR_CONFIG, "the run that is there has '%s', this one '%s'",
-                          has_a ? a + strspn(a, " ") : "", has_b ? b + strspn(b, " ") : "");
-            ohmi_place(err, path, 0, 0);
+                ohmi_fail(err, OHM_ERR_CONFIG, "the run that is there has '%.*s', this one '%.*s'",
+                          a.size < 180 ? a.size : 180, a.text, b.size < 180 ? b.size : 180, b.text);
+            ohmi_place(err, path, a.number, 0);
             ohmi_hint(err, "name another folder with --out, or discard the run with --force");
             return status;
         }

@@ -39,7 +39,7 @@ ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch, ohm_e
     int n_right = 0;
 
     // forward and backward with this step's weights
-    ohmi_learner_prepare(learner, t);
+    ohmi_learner_prepare(learner, t, true);
     ohmi_network_forward(network, batch->x, batch->n, OHMI_MODE_TRAIN,
                          (float)config->train.batchnorm_momentum);
     const double loss = ohmi_network_loss(network, batch->labels, batch->n, &n_right);
