@@ -44,6 +44,8 @@ static const ohmi_conv g_shapes[] = {
     {.n = 16, .c = 17, .k = 40, .h = 5, .w = 5, .r = 1, .s = 1, .stride = 2, .pad = 0},
     {.n = 4, .c = 6, .k = 7, .h = 9, .w = 8, .r = 5, .s = 3, .stride = 3, .pad = 2},
     {.n = 15, .c = 4, .k = 4, .h = 1, .w = 2, .r = 1, .s = 1, .stride = 4, .pad = 0},
+    // an even filter: its first product leaves some pixels out
+    {.n = 16, .c = 4, .k = 5, .h = 3, .w = 3, .r = 2, .s = 2, .stride = 1, .pad = 1},
     // taps that never fall inside the map, products of one pixel
     {.n = 3, .c = 40, .k = 5, .h = 1, .w = 1, .r = 5, .s = 3, .stride = 1, .pad = 2},
     {.n = 7, .c = 20, .k = 5, .h = 6, .w = 3, .r = 1, .s = 1, .stride = 1, .pad = 0},
@@ -244,6 +246,9 @@ static void test_openmp(void **state) {
     if (set == NULL || get == NULL) {
         skip();
     }
+    // one thread, so that it is this one that runs the products
+    const int before = ohmi_threads(), openmp_before = get();
+    ohmi_set_threads(1);
     for (int n = 1; n <= 5; n += 2) {
         arrays a;
         make(&a, &g_shapes[2], 1);
@@ -252,6 +257,8 @@ static void test_openmp(void **state) {
         assert_int_equal(get(), n);
         drop(&a);
     }
+    set(openmp_before);
+    ohmi_set_threads(before);
 }
 
 // before the plain loops, after every row that is made for a CPU
