@@ -22,8 +22,13 @@
 #include "file/tree.h"
 #include "ohmwise/data.h"
 
-static const ohmi_archive_limits archive_limits = {.bytes = (int64_t)2 << 30, .entries = 100000};
-#define FILE_LIMIT ((size_t)1 << 30) // bytes of one file of a set, unpacked
+#define ARCHIVE_ENTRIES 10000
+
+// Bytes of the records of n images, with two labels each and room for the header of a file: no file
+// of a set is longer when it is unpacked, so that one that claims to be is refused early.
+static int64_t bytes_of(const ohm_data_set *set, int64_t n) {
+    return n * ((int64_t)set->height * set->width * set->channels + 2) + 16;
+}
 
 // What a step reports to: the caller's sink.
 typedef struct {
@@ -114,11 +119,16 @@ ohm_status ohm_data_verify(const char *name, const char *folder, ohm_error *err)
     return status < 0 ? status : check_folder(index, path, err);
 }
 
-// Writes every file of a set, unpacked, from one folder into another.
-static ohm_status copy_files(const char *to, const char *from, const ohmi_set_files *files,
-                             const sink *s, ohm_error *err) {
+// Writes every file of the index-th set, unpacked, from one folder into another.
+static ohm_status copy_files(const char *to, const char *from, int index, const sink *s,
+                             ohm_error *err) {
     ohm_status status = OHM_OK;
+    const ohmi_set_files *files = ohmi_catalogue_files(index);
     const char *const *const lists[] = {files->train_files, files->test_files};
+    int count = 0;
+    const ohm_data_set *row = &ohm_data_catalogue(&count)[index];
+    const size_t limits[] = {(size_t)bytes_of(row, row->n_train),
+                             (size_t)bytes_of(row, row->n_test)};
     uint8_t *bytes = NULL;
     int64_t total = 0;
     OHM_TRY(ohmi_make_folder(to, err));
@@ -131,7 +141,7 @@ static ohm_status copy_files(const char *to, const char *from, const ohmi_set_fi
                 goto done;
             }
             OHM_TRY(join(target, to, lists[l][i], err));
-            OHM_TRY(ohmi_packed_read(&bytes, &size, source, FILE_LIMIT, err));
+            OHM_TRY(ohmi_packed_read(&bytes, &size, source, limits[l], err));
             OHM_TRY(ohmi_write_file(target, bytes, size, err));
             ohmi_free(bytes);
             bytes = NULL;
@@ -187,6 +197,12 @@ ohm_status ohm_data_add(const char *name, const char *from, const char *folder,
     if (ohmi_folder_is(from)) {
         snprintf(path, sizeof path, "%s", from);
     } else {
+        // packed or not, the files of a set are not more than this, with what may lie beside them
+        int count = 0;
+        const ohm_data_set *row = &ohm_data_catalogue(&count)[index];
+        const ohmi_archive_limits archive_limits = {
+            .bytes = 2 * (bytes_of(row, row->n_train) + bytes_of(row, row->n_test)) + (16 << 20),
+            .entries = ARCHIVE_ENTRIES};
         OHM_TRY(join(path, staging, "unpacked", err));
         OHM_TRY(ohmi_archive_unpack(path, from, archive_limits, unpacked, &s, err));
     }
@@ -206,7 +222,7 @@ ohm_status ohm_data_add(const char *name, const char *from, const char *folder,
     OHM_TRY(join(finished, staging, "finished", err));
     OHM_TRY(join(aside, staging, "before", err));
     OHM_TRY(join(place, folder, name, err));
-    OHM_TRY(copy_files(finished, path, files, &s, err));
+    OHM_TRY(copy_files(finished, path, index, &s, err));
     status = check_folder(index, finished, err);
     if (status < 0) {
         ohmi_place(err, from, 0, 0);

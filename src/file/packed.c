@@ -19,6 +19,7 @@
 typedef struct {
     uint8_t *bytes; // (room)
     size_t size, room, limit;
+    size_t expected; // bytes of the file as it lies there: a plain one needs just that much room
 } pile;
 
 // Makes room for CHUNK more bytes, never for more than limit + 1.
@@ -30,7 +31,7 @@ static ohm_status make_room(pile *p, const char *path, ohm_error *err) {
     if (p->room - p->size >= CHUNK || p->room == p->limit + 1) {
         return OHM_OK;
     }
-    size_t room = p->room + p->room / 2 + 4 * CHUNK;
+    size_t room = p->room > 0 ? p->room + p->room / 2 + 4 * CHUNK : p->expected + 2 * CHUNK;
     room = room > p->limit + 1 ? p->limit + 1 : room;
     uint8_t *grown = ohmi_realloc(p->bytes, p->room, room);
     if (grown == NULL) {
@@ -132,12 +133,13 @@ ohm_status ohmi_packed_read(uint8_t **bytes, size_t *size, const char *path, siz
                             ohm_error *err) {
     struct stat info;
     pile p = {.limit = limit};
+    ohm_status status;
     *bytes = NULL;
     *size = 0;
-    ohm_status status;
     if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) {
         status = ohmi_fail(err, OHM_ERR_IO, "cannot open '%s'", path);
     } else {
+        p.expected = (size_t)info.st_size < limit ? (size_t)info.st_size : limit;
         status = is_filtered(path) ? read_filtered(&p, path, err) : read_zlib(&p, path, err);
     }
     if (status < 0) {
