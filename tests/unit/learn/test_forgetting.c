@@ -273,7 +273,7 @@ static void tasks_are_learned(void **state) {
         tiny_begin(&l, kind ? in_float : quantised);
         for (int t = 0; t < TINY_TASKS; t++) {
             tiny_learn(&l, t, NULL, NULL, NULL);
-            print_message("%d %d %g\n",kind,t,tiny_logits(&l, t, true, NULL).accuracy);
+            print_message("%d %d %g\n", kind, t, tiny_logits(&l, t, true, NULL).accuracy);
         }
         tiny_end(&l);
     }

@@ -90,6 +90,8 @@ static inline ohm_config *tiny_config(const char *const *more) {
                                        "2",
                                        "method.drop_fraction",
                                        "0.6",
+                                       "method.density_rest",
+                                       "0.6",
                                        "train.mask_lr",
                                        "0.01",
                                        "data.pad",
