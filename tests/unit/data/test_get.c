@@ -305,6 +305,90 @@ static void test_wrong_content(void **state) {
     assert_int_equal(ohmi_live_blocks(), 0);
 }
 
+// Stops once something has come.
+static int stop(void *context, const char *what, int64_t done, int64_t total) {
+    (void)what;
+    (void)total;
+    *(int *)context += 1;
+    return done > 0;
+}
+
+// The name of the folder that holds what came of a stopped download; "" when there is none.
+static const char *download_folder(void) {
+    static char name[300];
+    name[0] = '\0';
+    DIR *dir = opendir(scratch_path("data"));
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        if (strstr(entry->d_name, ".download") != NULL) {
+            snprintf(name, sizeof name, "data/%s", entry->d_name);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return name;
+}
+
+// Nobody there, nothing there, a body that is cut, a user who stops: the data folder has no set,
+// and at most the part that came, in a hidden folder of its own, from where the next call goes on.
+static void test_no_half_sets(void **state) {
+    (void)state;
+    ohm_error err = {0};
+    char part[512], data[512];
+    int n_calls = 0;
+    snprintf(data, sizeof data, "%s", scratch_path("data"));
+    for (size_t i = 0; i < SIZE; i++) {
+        content[i] = (uint8_t)(i * 40503 >> 9);
+    }
+    scratch_write("www/file", content, SIZE);
+    assert_int_equal(ohm_data_get("cifar10", data, "http://127.0.0.1:1/file", NULL, NULL, &err),
+                     OHM_ERR_IO);
+    assert_non_null(strstr(err.message, "127.0.0.1:1"));
+    assert_non_null(strstr(err.hint, "network"));
+    assert_int_equal(scratch_count("data"), 0);
+    assert_int_equal(ohm_data_get("cifar10", data, "file:///etc/passwd", NULL, NULL, &err),
+                     OHM_ERR_IO);
+    assert_int_equal(ohm_data_get("cifar10", data, "", NULL, NULL, &err), OHM_ERR_IO);
+    assert_int_equal(ohm_data_get("cifar10", NULL, url_of("file"), NULL, NULL, &err),
+                     OHM_ERR_ARGUMENT);
+    assert_int_equal(scratch_count("data"), 0);
+
+    // stopped
+    assert_int_equal(ohm_data_get("cifar10", data, url_of("file"), stop, &n_calls, &err),
+                     OHM_ERR_INTERRUPTED);
+    assert_true(n_calls > 0);
+    assert_non_null(strstr(err.hint, "same command"));
+    assert_false(scratch_has("data/cifar10"));
+    scratch_remove(scratch_path("data"));
+
+    // cut, and cut again further on
+    server.cut = 1000;
+    for (int i = 1; i <= 3; i++) {
+        assert_int_equal(ohm_data_get("cifar10", data, url_of("file"), NULL, NULL, &err),
+                         OHM_ERR_IO);
+        assert_int_equal(server.last_begin, (i - 1) * 1000);
+        assert_int_equal(scratch_count("data"), 1);
+        snprintf(part, sizeof part, "%s/cifar-10-binary.tar.gz.part", download_folder());
+        assert_true(holds(part, (size_t)i * 1000));
+    }
+
+    // another address does not go on with the part of this one
+    scratch_write("www/other", content, 500);
+    server.cut = -1;
+    assert_int_equal(ohm_data_get("cifar10", data, url_of("other"), NULL, NULL, &err),
+                     OHM_ERR_CHECK);
+    assert_int_equal(server.last_begin, 0);
+    assert_true(holds(part, 3000));
+
+    // the whole file, which is not the set: the part goes away with it
+    assert_int_equal(ohm_data_get("cifar10", data, url_of("file"), NULL, NULL, &err),
+                     OHM_ERR_CHECK);
+    assert_int_equal(server.last_begin, 3000);
+    assert_non_null(strstr(err.message, "digest"));
+    assert_int_equal(scratch_count("data"), 0);
+    assert_int_equal(ohmi_live_blocks(), 0);
+}
+
 // The real thing, where the Debian package is installed.
 static void test_right_content(void **state) {
     (void)state;
@@ -335,9 +419,8 @@ static void test_right_content(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transfer),
-        cmocka_unit_test(test_transfer_refused),
-        cmocka_unit_test(test_wrong_content),
+        cmocka_unit_test(test_transfer),      cmocka_unit_test(test_transfer_refused),
+        cmocka_unit_test(test_wrong_content), cmocka_unit_test(test_no_half_sets),
         cmocka_unit_test(test_right_content),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
