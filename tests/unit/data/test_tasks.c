@@ -10,8 +10,10 @@
 
 #include <math.h>
 #include <spng.h>
+#include <turbojpeg.h>
 
 #include "base/memory.h"
+#include "base/thread.h"
 #include "data/set.h"
 #include "data/tasks.h"
 #include "file/npy.h"
@@ -269,6 +271,21 @@ static void test_no_memory(void **state) {
     }
 }
 
+// Writes a JPEG of one colour.
+static void write_jpeg(const char *name, int height, int width, int value) {
+    static uint8_t pixels[64 * 64 * 3];
+    unsigned char *bytes = NULL;
+    unsigned long size = 0;
+    memset(pixels, value, sizeof pixels);
+    tjhandle encoder = tjInitCompress();
+    assert_int_equal(
+        tjCompress2(encoder, pixels, width, 0, height, TJPF_RGB, &bytes, &size, TJSAMP_420, 95, 0),
+        0);
+    scratch_write(name, bytes, size);
+    tjFree(bytes);
+    tjDestroy(encoder);
+}
+
 // Writes a PNG of one colour.
 static void write_png(const char *name, int height, int width, int value) {
     static uint8_t pixels[64 * 64 * 3];
@@ -310,6 +327,8 @@ static void test_image_folders(void **state) {
         snprintf(name, sizeof name, "loose/%s/%d.png", i < 5 ? "cat" : "dog", i);
         write_png(name, 8, 8, 5 * i);
     }
+    write_jpeg("pets/train/dog/z.jpeg", 30, 17, 90);
+    write_jpeg("pets/test/cat/z.JPG", 9, 40, 200);
     scratch_write("pets/train/cat/notes.txt", "no image", 8);
     ohmi_config config = config_of("pets");
     ohmi_tasks *tasks = NULL;
@@ -319,11 +338,23 @@ static void test_image_folders(void **state) {
     assert_int_equal(tasks->height, 8);
     assert_int_equal(tasks->width, 8);
     assert_int_equal(tasks->channels, 3);
-    assert_int_equal(tasks->task[0].train.n, 10);
-    assert_int_equal(tasks->task[0].test.n, 10);
-    assert_int_equal(tasks->task[0].train.pixels[8 * 8 * 3], 20); // the second cat
+    assert_int_equal(tasks->task[0].train.n, 11);
+    assert_int_equal(tasks->task[0].test.n, 11);
+    assert_int_equal(tasks->task[0].train.pixels[8 * 8 * 3], 20);               // the second cat
+    assert_in_range(tasks->task[0].train.pixels[10 * 8 * 8 * 3 + 100], 88, 91); // a JPEG
     assert_int_equal(tasks->task[0].test.pixels[0], 100);
+    assert_in_range(tasks->task[0].test.pixels[5 * 8 * 8 * 3 + 100], 198, 201);
     ohmi_tasks_free(&tasks);
+
+    // whatever the number of threads that decode
+    char digest[65];
+    for (int threads = 1; threads <= 5; threads += 2) {
+        ohmi_set_threads(threads);
+        assert_int_equal(ohmi_tasks_load(&tasks, &config, NULL, &err), OHM_OK);
+        assert_true(threads == 1 || strcmp(digest, tasks->sha256) == 0);
+        memcpy(digest, tasks->sha256, sizeof digest);
+        ohmi_tasks_free(&tasks);
+    }
 
     // without train and test: 80 % of each class, the same ones whatever the seed
     ohmi_config loose = config_of("loose");
