@@ -90,6 +90,19 @@ int ohmcli_data(int argc, char **argv) {
 
     // the action decides how many operands there are
     const char *action = call.operands[0];
+    const int n_words = (int)(sizeof words / sizeof words[0]) - 1;
+    bool is_known = false;
+    for (int i = 0; i < n_words; i++) {
+        is_known = is_known || strcmp(action, words[i]) == 0;
+    }
+    if (!is_known) {
+        const char *nearest = ohmcli_nearest(action, words, n_words);
+        return nearest != NULL
+                   ? ohmcli_usage(&ohmcli_data_command, "no action '%s', did you mean '%s'?",
+                                  action, nearest)
+                   : ohmcli_usage(&ohmcli_data_command,
+                                  "no action '%s', there are: list, get, add, verify", action);
+    }
     const bool is_list = strcmp(action, "list") == 0, is_add = strcmp(action, "add") == 0;
     const bool is_get = strcmp(action, "get") == 0;
     const int wanted = is_list ? 1 : is_add ? 3 : 2;
@@ -124,6 +137,6 @@ int ohmcli_data(int argc, char **argv) {
     }
     char place[4096];
     const bool found = ohm_data_find(place, sizeof place, name, folder, NULL) >= 0;
-    printf("%s\t%s\n", name, found ? place : "");
+    printf("%s\t%s\n", name, found ? place : name); // a folder of the user's own lies where it is
     return OHMCLI_DONE;
 }
