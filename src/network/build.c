@@ -208,7 +208,7 @@ static ohm_status take_memory(ohmi_network *network, bool is_training, ohm_error
     int slot_of[OHMI_MAX_NODES];
     size_t slot_size[OHMI_MAX_NODES] = {0}, slot_at[OHMI_MAX_NODES] = {0};
     const int n_slots = plan_gradients(network, slot_of, slot_size);
-    size_t values = 0, gradients = 0, largest = 0, work = 0, indices = 0;
+    size_t values = 0, gradients = 0, largest = 0, work = 0;
     int channels = network->head_inputs;
 
     // sizes
@@ -217,7 +217,6 @@ static ohm_status take_memory(ohmi_network *network, bool is_training, ohm_error
         const size_t count = value_count(network, node);
         values += count;
         largest = count > largest ? count : largest;
-        indices += node->kind == OHMI_NODE_MAXPOOL ? count : 0;
         channels = node->c_pad > channels ? node->c_pad : channels;
     }
     for (int s = 0; s < n_slots; s++) {
