@@ -25,6 +25,7 @@ typedef struct {
     ohmi_layer *layer;
     ohmi_units *units;
     const uint8_t *bits; // activate: the scales of a task
+    bool is_made;        // prepare: w_eff is that of the step before, of the same task
     int layer_index, t;
     ohmi_update weights, masks; // rules of this step
     bool has_masks, skip_weights, with_noise;
@@ -72,6 +73,15 @@ OHMI_SIMD static void scale_elements(float *w_eff, const uint8_t *on, int64_t n)
     }
 }
 
+// one unit, or a row of elements: rounded, or as it is
+static void round_run(float *w_eff, const float *w, int64_t n, const job *j) {
+    if (j->grid->n_levels > 0) {
+        ohmi_grid_round_weights(w_eff, w, n, j->units->lsb, j->grid);
+    } else {
+        memcpy(w_eff, w, (size_t)n * sizeof *w);
+    }
+}
+
 // the effective weights of outputs begin .. end-1: round, then mask
 static void effective_work(void *context, int64_t begin, int64_t end, int thread) {
     (void)thread;
@@ -83,65 +93,69 @@ static void effective_work(void *context, int64_t begin, int64_t end, int thread
         uint8_t *on = j->units->on + k * layout->n_groups;
         for (int64_t g = 0; g < layout->n_groups; g++) {
             const int64_t u = k * layout->n_groups + g;
+            const uint8_t was_on = on[g];
             on[g] = j->bits ? (uint8_t)(j->bits[u / 8] >> (u % 8) & 1) : scale_of(j, u);
-        }
-        if (j->grid->n_levels > 0) {
-            ohmi_grid_round_weights(w_eff, w, layout->run, j->units->lsb, j->grid);
-        } else {
-            memcpy(w_eff, w, (size_t)layout->run * sizeof *w);
+
+            // columns of earlier tasks, and free ones, stay as the step before made them
+            const bool may_change = j->units->own[u] == j->t + 1 || on[g] != was_on;
+            if (layout->span == 1 || (j->is_made && !may_change)) {
+                continue;
+            }
+            const int64_t at = g * layout->span, rest = layout->run - at;
+            const int64_t length = rest < layout->span ? rest : layout->span;
+            if (on[g]) {
+                round_run(w_eff + at, w + at, length, j);
+            } else {
+                memset(w_eff + at, 0, (size_t)length * sizeof *w_eff);
+            }
         }
         if (layout->span == 1) {
+            round_run(w_eff, w, layout->run, j);
             scale_elements(w_eff, on, layout->run);
-            continue;
-        }
-        for (int64_t g = 0; g < layout->n_groups; g++) {
-            if (!on[g]) {
-                const int64_t rest = layout->run - g * layout->span;
-                memset(w_eff + g * layout->span, 0,
-                       (size_t)(rest < layout->span ? rest : layout->span) * sizeof *w_eff);
-            }
         }
     }
 }
 
+// w_eff for task t: from its bits when it is finished, else from its masks
 static void make_effective(ohmi_learner *learner, int t, bool from_bits, bool with_noise,
-                           bool quantised) {
-    static const ohmi_grid none = {0};
+                           const ohmi_grid *grid) {
     for (int i = 0; i < learner->network->n_layers; i++) {
+        ohmi_units *units = &learner->units[i];
         job j = {.learner = learner,
                  .layer = &learner->network->layers[i],
-                 .units = &learner->units[i],
+                 .units = units,
+                 .grid = grid,
                  .layer_index = i,
                  .t = t,
-                 .with_noise = with_noise};
-        j.grid = quantised ? &learner->weight_grid : &none;
+                 .with_noise = with_noise,
+                 .is_made = !from_bits && units->made_for == t + 1};
         j.bits = from_bits ? learner->learned[t].bits[i] : NULL;
-        j.layer->step = quantised ? j.units->lsb : 1.0f;
+        j.layer->step = grid->n_levels > 0 ? units->lsb : 1.0f;
+        units->made_for = from_bits ? 0 : t + 1;
         const int64_t grain = 1 + 16384 / (j.units->layout.run + 1);
         ohmi_parallel(j.units->layout.k, grain, effective_work, &j);
     }
 }
 
-// the network rounds activations, head and input, or not
-static void set_rounding(ohmi_learner *learner, bool quantised) {
-    static const ohmi_grid none = {0};
-    ohmi_network *network = learner->network;
-    network->activation_grid = quantised ? learner->activation_grid : none;
-    network->head_top =
-        quantised ? (float)((1 << (learner->config->quantise.head_bits - 1)) - 1) : 0.0f;
-    network->nodes[0].step = quantised ? ohmi_input_step(learner->config) : 1.0f;
-}
-
 void ohmi_learner_prepare(ohmi_learner *learner, int t, bool with_noise) {
-    learner->network->task = learner->learned[t].parameters;
-    set_rounding(learner, learner->is_quantised);
-    make_effective(learner, t, false, with_noise, learner->is_quantised);
+    ohmi_network *network = learner->network;
+    network->task = learner->learned[t].parameters;
+    network->activation_grid = learner->activation_grid;
+    network->head_top = learner->head_top;
+    network->nodes[0].step = ohmi_input_step(learner->config);
+    make_effective(learner, t, false, with_noise, &learner->weight_grid);
 }
 
 void ohmi_learner_activate(ohmi_learner *learner, int t, bool quantised) {
-    learner->network->task = learner->learned[t].parameters;
-    set_rounding(learner, quantised && learner->is_quantised);
-    make_effective(learner, t, true, false, quantised && learner->is_quantised);
+    // without rounding, what a quantised network clips is clipped all the same
+    const ohmi_grid weights = ohmi_grid_smooth(&learner->weight_grid);
+    const ohmi_grid activations = ohmi_grid_smooth(&learner->activation_grid);
+    ohmi_network *network = learner->network;
+    network->task = learner->learned[t].parameters;
+    network->activation_grid = quantised ? learner->activation_grid : activations;
+    network->head_top = quantised ? learner->head_top : 0.0f;
+    network->nodes[0].step = quantised ? ohmi_input_step(learner->config) : 1.0f;
+    make_effective(learner, t, true, false, quantised ? &learner->weight_grid : &weights);
 }
 
 OHMI_SIMD static double product_sum(const float *a, const float *b, int64_t n) {

@@ -7,8 +7,8 @@
 //   tasks/I/trainable, statistics float32; tasks/I/bits/NAME uint8, one bit a unit   (I from 0)
 //   state/position, results, matrix   float64: where training stands, what was measured
 //   state/parameter_velocity, parameter_square
-// Metadata: schema, model, config (resolved YAML), crc32: sum over the tensors of the CRC-32 of name
-// and data, modulo 2^32, as 8 hex digits. The bytes depend on the state only.
+// Metadata: schema, model, config (resolved YAML), crc32: sum over the tensors of the CRC-32 of
+// name and data, modulo 2^32, as 8 hex digits. The bytes depend on the state only.
 #ifndef OHMI_CHECKPOINT_H
 #define OHMI_CHECKPOINT_H
 

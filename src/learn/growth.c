@@ -106,6 +106,7 @@ static void grow_layer(ohmi_learner *learner, int t, int layer_index, double alp
 void ohmi_learner_grow(ohmi_learner *learner, int t, double alpha) {
     for (int i = 0; i < learner->network->n_layers; i++) {
         grow_layer(learner, t, i, alpha);
+        learner->units[i].made_for = 0; // `on` was scratch here
     }
 }
 

@@ -108,6 +108,7 @@ ohm_status ohmi_learner_new(ohmi_learner **out, const ohmi_config *config, const
             tasks->task[t].n_classes > def.max_classes ? tasks->task[t].n_classes : def.max_classes;
     }
     OHM_TRY(ohmi_network_new(&l->network, &def, err));
+    l->head_top = l->network->head_top;
 
     // units and tasks
     l->units = ohmi_alloc((size_t)l->network->n_layers, sizeof *l->units);
@@ -270,6 +271,7 @@ static void claim(ohmi_learner *learner, int t, int layer_index) {
     units->budget =
         ohmi_budget(learner->config, layout, t, learner->n_tasks, n_free, layer_index == 0);
     ohmi_choose_largest(units->on, units->score, layout->n_units, units->budget);
+    units->made_for = 0; // `on` is scratch here
 
     // their weights, with the deviation taken before any of them counts as owned
     const double deviation = initial_deviation(learner->network, layer_index, units, units->budget);

@@ -29,7 +29,7 @@ enum { OHMI_MAX_TASKS = 254 };
 typedef struct {
     ohmi_layout layout;
     uint8_t *own;       // 0 = free, else 1-based task                     (n_units)
-    uint8_t *on;        // scale of the active task                        (n_units)
+    uint8_t *on;        // scale of the active task; scratch of claims and growth (n_units)
     float *mask;        // real mask of the task in training               (n_units)
     float *mask_mean;   // Adam's first moment                             (n_units)
     float *mask_square; // Adam's second moment                          (n_units)
@@ -38,6 +38,7 @@ typedef struct {
     float *square;      // Adam's second moment; NULL with SGD             (n_weights)
     int64_t budget;     // units of the task in training
     float lsb;          // worth of one weight code, fixed with the first task
+    int made_for;       // 1-based task in training whose weights w_eff holds; 0 = none
 } ohmi_units;
 
 // What is kept of a task, and what was measured when it was learned.
@@ -70,6 +71,7 @@ typedef struct {
     float *parameter_velocity; // of the task's trainable parameters      (max_trainable)
     float *parameter_square;   // Adam only
     ohmi_position position;
+    float head_top; // largest weight code of the classifiers; 0 = float
     bool is_quantised;
     int n_tasks;
 } ohmi_learner;
@@ -95,11 +97,12 @@ void ohmi_learner_fit_steps(ohmi_learner *learner, int t);
 void ohmi_learner_finish(ohmi_learner *learner, int t);
 
 // Switches the network to a finished task: w_eff from its bits, its parameters bound.
-// quantised = false: the same weights and activations without rounding.
+// quantised = false: the same weights and activations without rounding, clipped where they were.
 void ohmi_learner_activate(ohmi_learner *learner, int t, bool quantised);
 
-// w_eff for the task in training, from own and mask. with_noise: masks with the noise of this step,
-// where the method has any; without, as they will be kept.
+// w_eff for the task in training, from own and mask; only what has changed since the last call.
+// with_noise: masks with the noise of this step, where the method has any; without, as they will be
+// kept.
 void ohmi_learner_prepare(ohmi_learner *learner, int t, bool with_noise);
 
 // One step of the weights and masks of task t after a backward pass. lr: of the weights;

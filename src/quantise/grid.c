@@ -8,9 +8,9 @@
 #include "base/fail.h"
 #include "base/simd.h"
 
-// Steps of the uniform quantiser of least square error for a standard normal variable, by bits, with
-// the 2^b - 1 levels of both signs and zero: Max 1960, table II has 3, 7, 15 and 31 levels; 6 to 8
-// bits from the same condition solved numerically.
+// Steps of the uniform quantiser of least square error for a standard normal variable, by bits,
+// with the 2^b - 1 levels of both signs and zero: Max 1960, table II has 3, 7, 15 and 31 levels; 6
+// to 8 bits from the same condition solved numerically.
 static const float max_step[9] = {0,       0,       1.2240f, 0.6508f, 0.3534f,
                                   0.1932f, 0.1055f, 0.0573f, 0.0309f};
 
@@ -69,6 +69,21 @@ float ohmi_grid_weight_step(const ohmi_grid *grid, float rms) {
     return max_step[bits] * rms;
 }
 
+ohmi_grid ohmi_grid_smooth(const ohmi_grid *grid) {
+    ohmi_grid smooth = *grid;
+    smooth.is_smooth = true;
+    return smooth;
+}
+
+OHMI_SIMD static void clip_only(float *q, const float *v, int64_t n, float inverse_step, float low,
+                                float top) {
+    for (int64_t i = 0; i < n; i++) {
+        float x = v[i] * inverse_step;
+        x = x < low ? low : x;
+        q[i] = x > top ? top : x;
+    }
+}
+
 OHMI_SIMD static void round_uniform(float *q, const float *v, int64_t n, float inverse_step,
                                     float low, float top) {
     for (int64_t i = 0; i < n; i++) {
@@ -95,7 +110,9 @@ OHMI_SIMD static void round_levels(float *q, const float *v, int64_t n, float in
 
 void ohmi_grid_round_weights(float *q, const float *w, int64_t n, float step,
                              const ohmi_grid *grid) {
-    if (grid->scheme == OHMI_SCHEME_UNIFORM) {
+    if (grid->is_smooth) {
+        clip_only(q, w, n, 1.0f / step, -grid->top, grid->top);
+    } else if (grid->scheme == OHMI_SCHEME_UNIFORM) {
         round_uniform(q, w, n, 1.0f / step, -grid->top, grid->top);
     } else {
         round_levels(q, w, n, 1.0f / step, -1.0f, grid);
@@ -104,7 +121,9 @@ void ohmi_grid_round_weights(float *q, const float *w, int64_t n, float step,
 
 void ohmi_grid_round_activations(float *q, const float *v, int64_t n, float inverse_step,
                                  const ohmi_grid *grid) {
-    if (grid->scheme == OHMI_SCHEME_UNIFORM) {
+    if (grid->is_smooth) {
+        clip_only(q, v, n, inverse_step, 0.0f, grid->top);
+    } else if (grid->scheme == OHMI_SCHEME_UNIFORM) {
         round_uniform(q, v, n, inverse_step, 0.0f, grid->top);
     } else {
         round_levels(q, v, n, inverse_step, 0.0f, grid);

@@ -17,6 +17,7 @@
 #ifndef OHMI_GRID_H
 #define OHMI_GRID_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config/config.h"
@@ -27,6 +28,7 @@ enum { OHMI_GRID_LEVELS = 256 };
 typedef struct {
     int n_levels; // 0 = not quantised
     ohmi_scheme scheme;
+    bool is_smooth;                    // the range without the rounding: values are only clipped
     float top;                         // the largest level
     float level[OHMI_GRID_LEVELS];     // rising, level[0] = 0
     float threshold[OHMI_GRID_LEVELS]; // midpoints: threshold[i] between level[i] and level[i+1]
@@ -42,6 +44,9 @@ OHM_NODISCARD ohm_status ohmi_grid_activations(ohmi_grid *grid, ohmi_scheme sche
 // normal distribution (Max, IRE Trans. IT 6(1), 1960, table II), or 3 deviations for the top of
 // APoT (its initial alpha).
 float ohmi_grid_weight_step(const ohmi_grid *grid, float rms);
+
+// The same range and steps without the rounding.
+ohmi_grid ohmi_grid_smooth(const ohmi_grid *grid);
 
 // q[i] = signed level of w[i] / step for i < n. step > 0.
 void ohmi_grid_round_weights(float *q, const float *w, int64_t n, float step,

@@ -322,12 +322,54 @@ static void frozen_masks_stay(void **state) {
     tiny_end(&l);
 }
 
+// weights made from the step before are those made anew, over steps of masks and of growth
+static void weights_made_in_part_are_those_made_anew(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        static const char *const kinds[2][3] = {{"method.unit", "column", NULL},
+                                                {"method.unit", "element", NULL}};
+        tiny_learning l;
+        begin_third(&l, kinds[kind]);
+        ohmi_learner *learner = l.learner;
+        const ohmi_batch batch = first_batch(&l);
+        float *in_part[8] = {NULL};
+        const int n_layers = learner->network->n_layers;
+        assert_in_range(n_layers, 2, 8);
+        for (int i = 0; i < n_layers; i++) {
+            in_part[i] = malloc((size_t)learner->network->layers[i].n_weights * sizeof(float));
+            assert_non_null(in_part[i]);
+        }
+        for (int step = 0; step < 7; step++) {
+            assert_int_equal(ohmi_train_step(learner, &batch, NULL), OHM_OK);
+            ohmi_learner_prepare(learner, 2, true);
+            for (int i = 0; i < n_layers; i++) {
+                const ohmi_layer *layer = &learner->network->layers[i];
+                const size_t size = (size_t)layer->n_weights * sizeof(float);
+                memcpy(in_part[i], layer->w_eff, size);
+                memset(layer->w_eff, 0xFF, size);
+                learner->units[i].made_for = 0;
+            }
+            ohmi_learner_prepare(learner, 2, true);
+            for (int i = 0; i < n_layers; i++) {
+                const ohmi_layer *layer = &learner->network->layers[i];
+                assert_memory_equal(in_part[i], layer->w_eff,
+                                    (size_t)layer->n_weights * sizeof(float));
+            }
+        }
+        for (int i = 0; i < n_layers; i++) {
+            free(in_part[i]);
+        }
+        tiny_end(&l);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_unit_is_scaled_by_its_owner_and_mask),
         cmocka_unit_test(gradients_are_those_of_the_surrogate),
         cmocka_unit_test(noise_is_for_training_only),
         cmocka_unit_test(frozen_masks_stay),
+        cmocka_unit_test(weights_made_in_part_are_those_made_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -264,8 +264,31 @@ static void apot_step_puts_three_deviations_at_the_top(void **state) {
     assert_float_equal(ohmi_grid_weight_step(&grid, 0.05f) * grid.top, 0.15f, 1e-6f);
 }
 
+// a smooth grid keeps range and step, and rounds nothing
+static void a_smooth_grid_only_clips(void **state) {
+    (void)state;
+    const float v[6] = {-9.3F, -0.37F, 0.0F, 0.26F, 1.13F, 99.0F};
+    float q[6];
+    ohmi_grid grid;
+    for (int scheme = 0; scheme < 2; scheme++) {
+        assert_int_equal(ohmi_grid_weights(&grid, (ohmi_scheme)scheme, 4, NULL), OHM_OK);
+        ohmi_grid smooth = ohmi_grid_smooth(&grid);
+        ohmi_grid_round_weights(q, v, 6, 0.5F, &smooth);
+        for (int i = 0; i < 6; i++) {
+            assert_true(q[i] == fminf(fmaxf(2.0F * v[i], -grid.top), grid.top));
+        }
+        assert_int_equal(ohmi_grid_activations(&grid, (ohmi_scheme)scheme, 4, NULL), OHM_OK);
+        smooth = ohmi_grid_smooth(&grid);
+        ohmi_grid_round_activations(q, v, 6, 2.0F, &smooth);
+        for (int i = 0; i < 6; i++) {
+            assert_true(q[i] == fminf(fmaxf(2.0F * v[i], 0.0F), grid.top));
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_smooth_grid_only_clips),
         cmocka_unit_test(levels_of_uniform_grids),
         cmocka_unit_test(levels_of_apot_are_sums_of_powers_of_two),
         cmocka_unit_test(apot_at_other_bits_is_refused),
