@@ -83,17 +83,44 @@ static bool are_zero(const float *x, int64_t n) {
     return true;
 }
 
+// w_eff of the next step, made anew here from owners, masks and weights
+static void check_effective(ohmi_learner *learner, int t) {
+    const ohmi_config *config = learner->config;
+    ohmi_learner_prepare(learner, t, true);
+    for (int i = 0; i < learner->network->n_layers; i++) {
+        const ohmi_layer *layer = &learner->network->layers[i];
+        const ohmi_units *units = &learner->units[i];
+        for (int64_t u = 0; u < units->layout.n_units; u++) {
+            const uint8_t own = units->own[u];
+            const bool is_over =
+                config->method.mask_noise
+                    ? units->on[u]
+                    : (double)units->mask[u] >= (double)(float)config->method.mask_threshold;
+            const bool is_on = own == t + 1 || (own != 0 && is_over);
+            const int64_t at = ohmi_layout_offset(&units->layout, u);
+            const int64_t n = ohmi_layout_length(&units->layout, u);
+            float code[128];
+            assert_int_equal(units->on[u], is_on);
+            memcpy(code, layer->w + at, (size_t)n * sizeof *code);
+            if (learner->is_quantised) {
+                ohmi_grid_round_weights(code, layer->w + at, n, units->lsb, &learner->weight_grid);
+            }
+            for (int64_t p = 0; p < n; p++) {
+                assert_true(layer->w_eff[at + p] == (is_on ? code[p] : 0));
+            }
+        }
+    }
+}
+
 static void after_step(ohmi_learner *learner, int t, void *context) {
     watch *s = context;
     bool has_grown = false;
     s->n_steps++;
     for (int i = 0; i < learner->network->n_layers; i++) {
-        const ohmi_layer *layer = &learner->network->layers[i];
         const ohmi_units *units = &learner->units[i];
         for (int64_t u = 0; u < units->layout.n_units; u++) {
             has_grown = has_grown || units->own[u] != s->layer[i].own[u];
         }
-        (void)layer;
     }
     s->n_growths += has_grown;
     for (int i = 0; i < learner->network->n_layers; i++) {
@@ -137,6 +164,7 @@ static void after_step(ohmi_learner *learner, int t, void *context) {
             assert_true(units->lsb == b->lsb);
         }
     }
+    check_effective(learner, t);
 }
 
 // learns all tasks with a config, watching every step; logits of each task after each
