@@ -8,7 +8,9 @@
 // "0.1.0". Constant.
 OHM_API const char *ohm_version(void);
 
-// Sets the number of threads of the process, 1 .. 256; 0 = the CPUs this process may use.
+// Sets the number of threads of the process, 1 .. 256; 0 = the CPUs this process may use. Not while
+// another thread is inside ohm_learn, ohm_eval or ohm_bench_train: their memory is for the number
+// of threads they began with.
 OHM_API void ohm_set_threads(int n_threads);
 
 // Describes CPU, kernels, libraries and data sets found, as one JSON document.
