@@ -8,9 +8,7 @@
 
 static const ohmi_kernels *const g_rows[] = {
 #if OHMI_HAVE_X86_KERNELS
-    &ohmi_kernels_amx,
-    &ohmi_kernels_avx512,
-    &ohmi_kernels_avx2,
+    &ohmi_kernels_amx,       &ohmi_kernels_avx512, &ohmi_kernels_avx2,
 #endif
 #if defined(OHM_WITH_ONEDNN)
     &ohmi_kernels_onednn,

@@ -132,9 +132,9 @@ static void test_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocks),  cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_blocks),   cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_resizing), cmocka_unit_test(test_strdup),
-        cmocka_unit_test(test_failing), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_failing),  cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
