@@ -36,15 +36,22 @@
 #include "kernel/lanes.h"
 #include "kernel/pack.h"
 
-#define WINOGRAD_POINTS 16 // positions of a transformed tile
-#define WINOGRAD_CHUNK 160 // channels summed before the transform back, at most
-#define WINOGRAD_PACK 16   // channels whose weights are transformed at a time
+#define WINOGRAD_POINTS 16               // positions of a transformed tile
+#define WINOGRAD_CHUNK 160               // channels summed before the transform back, at most
+#define WINOGRAD_PLACES (32 / OHMI_ROWS) // places transformed at a time: 32 rows
+#define WINOGRAD_PACK 16                 // channels whose weights are transformed at a time
 
 // rows of one tile of a map: OHMI_ROWS batch rows of a 2 x 2 block of pixels
 typedef struct {
     int y, x; // of the block's first pixel
     int row;  // first batch row
 } winograd_place;
+
+// floats from one position to the next of a transformed batch whose rows have ld floats: never a
+// multiple of a page, which would crowd the 16 positions into few sets of the first cache
+OHMI_INLINE int64_t winograd_step(int64_t ld) {
+    return WINOGRAD_PLACES * OHMI_ROWS * ld + 16;
+}
 
 // whether the algorithm computes a convolution
 OHMI_INLINE int winograd_is(const ohmi_conv *o) {
@@ -62,6 +69,16 @@ OHMI_INLINE winograd_place winograd_find(const ohmi_conv *o, int index) {
     const int tile = index / groups;
     return (winograd_place){
         .y = tile / across * 2, .x = tile % across * 2, .row = index % groups * OHMI_ROWS};
+}
+
+// the next places of [from, to), as many as are transformed at a time; returns their number
+OHMI_INLINE int winograd_find_all(winograd_place places[WINOGRAD_PLACES], const ohmi_conv *o,
+                                  int from, int to) {
+    int n = 0;
+    for (; n < WINOGRAD_PLACES && from + n < to; n++) {
+        places[n] = winograd_find(o, from + n);
+    }
+    return n;
 }
 
 // t = B^T d

@@ -21,10 +21,11 @@
 
 #include "base/thread.h"
 #include "kernel/winograd.h"
+#include "kernel/winograd_tile.h"
 
-#define WINOGRAD_SPAN 6                   // vectors of outputs of an item, at most
+#define WINOGRAD_SPAN (96 / OHMI_LANES)   // vectors of outputs of an item, at most
 #define WINOGRAD_U_BYTES (512 * 1024)     // of the transformed weights of an item
-#define WINOGRAD_BATCH 32                 // rows of V and M
+#define WINOGRAD_WEIGHT_ASKS 4            // asks for weights of a tile, at most
 #define WINOGRAD_ENOUGH (256 / OHMI_ROWS) // places of an item that pay for transforming weights
 
 typedef struct {
@@ -34,32 +35,23 @@ typedef struct {
     int is_backward;
     int n_in, in_ld, n_out, out_ld;
     int chunk;           // of n_in, a multiple of 16
-    int batch;           // rows of V and M, a multiple of OHMI_ROWS
     int n_spans, span;   // spans of the vectors of the outputs; vectors of a span at most
     int group, n_places; // places of an item, of the map
     char *work;
     size_t thread_bytes;
 } winograd_job;
 
-// floats from one position to the next of V or M: never a multiple of a page, which would crowd
-// the 16 positions into few sets of the first cache
-OHMI_INLINE int64_t winograd_step(int64_t rows, int64_t ld) {
-    return rows * ld + 16;
-}
-
-// cuts the work: fills chunk, batch, spans and groups
+// cuts the work: fills chunk, spans and groups
 OHMI_INLINE void winograd_cut(winograd_job *j) {
     const ohmi_conv *o = j->o;
     const int n_vectors = j->out_ld / OHMI_LANES;
-    const int most_span = WINOGRAD_SPAN;
-    j->n_spans = (n_vectors + most_span - 1) / most_span;
+    j->n_spans = (n_vectors + WINOGRAD_SPAN - 1) / WINOGRAD_SPAN;
     j->span = (n_vectors + j->n_spans - 1) / j->n_spans;
-    int most = WINOGRAD_U_BYTES / (WINOGRAD_POINTS * 64 * j->span);
+    int most = WINOGRAD_U_BYTES / (WINOGRAD_POINTS * j->span * (int)sizeof(ohmi_lanes));
     most = most < WINOGRAD_CHUNK ? most / 16 * 16 : WINOGRAD_CHUNK;
     const int n_chunks = (j->n_in + most - 1) / most;
     j->chunk = ((j->n_in + n_chunks - 1) / n_chunks + 15) / 16 * 16;
     j->n_places = (o->h + 1) / 2 * ((o->w + 1) / 2) * winograd_groups(o);
-    j->batch = WINOGRAD_BATCH;
     const int sixteenth = (j->n_places + 15) / 16;
     j->group = WINOGRAD_ENOUGH > sixteenth ? WINOGRAD_ENOUGH : sixteenth;
 }
@@ -76,10 +68,10 @@ OHMI_INLINE int64_t winograd_u_floats(const winograd_job *j) {
     return (int64_t)WINOGRAD_POINTS * j->chunk * j->span * OHMI_LANES;
 }
 OHMI_INLINE int64_t winograd_v_floats(const winograd_job *j) {
-    return WINOGRAD_POINTS * winograd_step(j->batch, j->chunk);
+    return WINOGRAD_POINTS * winograd_step(j->chunk);
 }
-OHMI_INLINE int64_t winograd_m_floats(const winograd_job *j) {
-    return WINOGRAD_POINTS * winograd_step(j->batch, OHMI_WIDE * OHMI_LANES);
+OHMI_INLINE int64_t winograd_m_floats(void) {
+    return WINOGRAD_POINTS * winograd_step(OHMI_WIDE * OHMI_LANES);
 }
 OHMI_INLINE int64_t winograd_taps_floats(void) {
     return 9 * WINOGRAD_PACK * OHMI_WIDE * OHMI_LANES;
@@ -87,62 +79,12 @@ OHMI_INLINE int64_t winograd_taps_floats(void) {
 
 OHMI_INLINE size_t winograd_maps_thread_bytes(const ohmi_conv *o, int is_backward) {
     const winograd_job j = winograd_plan(o, is_backward);
-    const int64_t floats = winograd_u_floats(&j) + winograd_v_floats(&j) + winograd_m_floats(&j) +
+    const int64_t floats = winograd_u_floats(&j) + winograd_v_floats(&j) + winograd_m_floats() +
                            winograd_taps_floats();
     return (size_t)floats * sizeof(float);
 }
 
-// one tile: m[OHMI_ROWS][wide vectors] = v[OHMI_ROWS][n_in] u[n_in][wide vectors]
-OHMI_INLINE void winograd_tile(float *m, const float *v, int64_t v_ld, const float *u, int n_in,
-                               const int wide) {
-    ohmi_lanes sum[OHMI_ROWS][OHMI_WIDE];
-    OHMI_UNROLL
-    for (int r = 0; r < OHMI_ROWS; r++) {
-        OHMI_UNROLL
-        for (int j = 0; j < wide; j++) {
-            sum[r][j] = lanes_zero();
-        }
-    }
-    for (int i = 0; i < n_in; i++) {
-        ohmi_lanes b[OHMI_WIDE];
-        OHMI_UNROLL
-        for (int j = 0; j < wide; j++) {
-            b[j] = lanes_load(u + j * OHMI_LANES);
-        }
-        OHMI_UNROLL
-        for (int r = 0; r < OHMI_ROWS; r++) {
-            const ohmi_lanes a = lanes_all(v[r * v_ld]);
-            OHMI_UNROLL
-            for (int j = 0; j < wide; j++) {
-                sum[r][j] = lanes_fma(a, b[j], sum[r][j]);
-            }
-        }
-        v++;
-        u += wide * OHMI_LANES;
-    }
-    OHMI_UNROLL
-    for (int r = 0; r < OHMI_ROWS; r++) {
-        OHMI_UNROLL
-        for (int j = 0; j < wide; j++) {
-            lanes_store(m + (r * wide + j) * OHMI_LANES, sum[r][j]);
-        }
-    }
-}
-
-#define WINOGRAD_TILE(name, wide)                                                                  \
-    static void name(float *m, const float *v, int64_t v_ld, const float *u, int n_in) {           \
-        winograd_tile(m, v, v_ld, u, n_in, wide);                                                  \
-    }
-
-typedef void winograd_tile_fn(float *m, const float *v, int64_t v_ld, const float *u, int n_in);
-WINOGRAD_TILE(winograd_tile_1, 1)
-WINOGRAD_TILE(winograd_tile_2, 2)
-WINOGRAD_TILE(winograd_tile_3, 3)
-
-static winograd_tile_fn *const g_winograd_tiles[OHMI_WIDE] = {winograd_tile_1, winograd_tile_2,
-                                                              winograd_tile_3};
-
-// y (+)= A^T M A for a place: m points at its first row of position 0
+// y (+)= A^T M A for the OHMI_ROWS rows of a place: m points at its first row of position 0
 static void winograd_output(const winograd_job *j, const float *m, int64_t m_step, int wide,
                             winograd_place at, int first, int is_first) {
     const ohmi_conv *o = j->o;
@@ -207,32 +149,104 @@ static void winograd_pack(float *u, float *taps, const winograd_job *j, int firs
     }
 }
 
-// the rows of places [from, to) through all blocks of a span
-static void winograd_batch(const winograd_job *j, const float *u, float *v, float *m, int from,
-                           int to, int first, int n_vectors, int i0, int i1) {
-    const int64_t v_step = winograd_step(j->batch, j->chunk);
-    const int n_in_vectors = (i1 - i0 + OHMI_LANES - 1) / OHMI_LANES;
-    for (int place = from; place < to; place++) {
-        winograd_input(v + (int64_t)(place - from) * OHMI_ROWS * j->chunk, v_step, j->chunk, j->in,
-                       j->o, j->in_ld, winograd_find(j->o, place), i0, n_in_vectors);
+// What comes after the products being made: inputs of the next batch, weights of the next chunk.
+typedef struct {
+    winograd_place places[WINOGRAD_PLACES];
+    int n_places, i0, i1;     // channels [i0, i1) of the inputs
+    const char *row;          // of weights
+    int64_t row_bytes, width; // from a row of weights to the next; wanted of one
+    int64_t line;             // of the row, in bytes, to ask for next
+    int64_t n_rows;           // to come
+    int64_t n_asks;           // a tile
+} winograd_ahead;
+
+// weights of inputs [i0, i1) for the vectors of a span, asked for during tiles of n_places
+OHMI_INLINE winograd_ahead winograd_look_ahead(const winograd_job *j, int first, int n_vectors,
+                                               int i0, int i1, int n_places) {
+    const int64_t filter = 9 * (int64_t)sizeof(float), row_bytes = j->o->c * filter;
+    const int64_t from = (int64_t)first * OHMI_LANES, rest = j->n_out - from;
+    const int64_t n_out = rest < n_vectors * OHMI_LANES ? rest : n_vectors * OHMI_LANES;
+    winograd_ahead a = {.row = (const char *)j->w, .row_bytes = row_bytes};
+    a.row += j->is_backward ? i0 * row_bytes + from * filter : from * row_bytes + i0 * filter;
+    a.n_rows = j->is_backward ? i1 - i0 : n_out;
+    a.width = j->is_backward ? n_out * filter : (i1 - i0) * filter;
+    const int64_t n_tiles = (int64_t)WINOGRAD_POINTS * n_places * count_blocks(n_vectors);
+    const int64_t n_asks = a.n_rows / WINOGRAD_ASK * ((a.width + 63) / 64);
+    a.n_asks = (n_asks + n_tiles - 1) / n_tiles;
+    a.n_asks = a.n_asks < WINOGRAD_WEIGHT_ASKS ? a.n_asks : WINOGRAD_WEIGHT_ASKS;
+    return a;
+}
+
+// the next asks for weights; returns their number
+OHMI_INLINE int winograd_ask_weights(winograd_ask asks[WINOGRAD_ASKS], winograd_ahead *a) {
+    int n = 0;
+    while (n < a->n_asks && a->n_rows > 0) {
+        asks[n++] = (winograd_ask){a->row + a->line, a->row_bytes};
+        a->line += 64;
+        if (a->line >= a->width) {
+            a->line = 0;
+            a->row += WINOGRAD_ASK * a->row_bytes;
+            a->n_rows -= WINOGRAD_ASK;
+        }
     }
-    for (int block = 0; block < count_blocks(n_vectors); block++) {
+    return n;
+}
+
+// the products of n_places with a block of wide vectors, part `block` of n_blocks
+static void winograd_block(const winograd_job *j, const float *u, const float *v, float *m,
+                           const winograd_place *places, int n_places, int vector, int wide,
+                           int n_in, int block, int n_blocks, winograd_ahead *ahead) {
+    const ohmi_conv *o = j->o;
+    const int64_t step = (int64_t)wide * OHMI_LANES;
+    const int64_t v_step = winograd_step(j->chunk);
+    const int64_t m_step = winograd_step(step);
+    // each block asks for a part of the next inputs
+    const int n_lines = (ahead->i1 - ahead->i0 + WINOGRAD_LINE - 1) / WINOGRAD_LINE;
+    const int c0 = ahead->i0 + n_lines * block / n_blocks * WINOGRAD_LINE;
+    const int c1 = ahead->i0 + n_lines * (block + 1) / n_blocks * WINOGRAD_LINE;
+    for (int t = 0; t < WINOGRAD_POINTS; t++) {
+        for (int place = 0; place < n_places; place++) {
+            winograd_ask asks[WINOGRAD_ASKS];
+            int n = winograd_ask_weights(asks, ahead);
+            if (place < ahead->n_places) {
+                const winograd_place at = ahead->places[place];
+                n = winograd_ask_pixel(asks, n, j->in, o, j->in_ld, at.y - 1 + t / 4,
+                                       at.x - 1 + t % 4, at.row, c0, c1);
+            }
+            if (t >= WINOGRAD_POINTS - 4) {
+                const winograd_place at = places[place];
+                const int c = vector * OHMI_LANES;
+                n = winograd_ask_pixel(asks, n, j->out, o, j->out_ld, at.y + t / 2 % 2,
+                                       at.x + t % 2, at.row, c, c + (int)step);
+            }
+            g_winograd_products[wide - 1](m + t * m_step + place * OHMI_ROWS * step,
+                                          v + t * v_step + (int64_t)place * OHMI_ROWS * j->chunk,
+                                          j->chunk, u + t * n_in * step, n_in, asks, n);
+        }
+    }
+}
+
+// the rows of n_places through all blocks of a span
+static void winograd_batch(const winograd_job *j, const float *u, float *v, float *m,
+                           const winograd_place *places, int n_places, int first, int n_vectors,
+                           int i0, int i1, winograd_ahead *ahead) {
+    const int64_t v_step = winograd_step(j->chunk);
+    const int n_in_vectors = (i1 - i0 + OHMI_LANES - 1) / OHMI_LANES;
+    for (int place = 0; place < n_places; place++) {
+        winograd_input(v + (int64_t)place * OHMI_ROWS * j->chunk, v_step, j->chunk, j->in, j->o,
+                       j->in_ld, places[place], i0, n_in_vectors);
+    }
+    const int n_blocks = count_blocks(n_vectors);
+    for (int block = 0; block < n_blocks; block++) {
         int wide = 0;
         const int vector = first + find_block(n_vectors, block, &wide);
         const int64_t step = (int64_t)wide * OHMI_LANES;
-        const int64_t m_step = winograd_step(j->batch, step);
-        for (int t = 0; t < WINOGRAD_POINTS; t++) {
-            for (int place = 0; place < to - from; place++) {
-                g_winograd_tiles[wide - 1](m + t * m_step + place * OHMI_ROWS * step,
-                                           v + t * v_step + (int64_t)place * OHMI_ROWS * j->chunk,
-                                           j->chunk, u, i1 - i0);
-            }
-            u += (i1 - i0) * step;
+        winograd_block(j, u, v, m, places, n_places, vector, wide, i1 - i0, block, n_blocks, ahead);
+        for (int place = 0; place < n_places; place++) {
+            winograd_output(j, m + place * OHMI_ROWS * step, winograd_step(step), wide,
+                            places[place], vector * OHMI_LANES, i0 == 0);
         }
-        for (int place = from; place < to; place++) {
-            winograd_output(j, m + (place - from) * OHMI_ROWS * step, m_step, wide,
-                            winograd_find(j->o, place), vector * OHMI_LANES, i0 == 0);
-        }
+        u += WINOGRAD_POINTS * (i1 - i0) * step;
     }
 }
 
@@ -243,8 +257,7 @@ static void winograd_part(void *context, int64_t begin, int64_t end, int thread)
     float *u = (float *)(void *)(j->work + (size_t)thread * j->thread_bytes);
     float *v = u + winograd_u_floats(j);
     float *m = v + winograd_v_floats(j);
-    float *taps = m + winograd_m_floats(j);
-    const int places = j->batch / OHMI_ROWS;
+    float *taps = m + winograd_m_floats();
     for (int64_t item = begin; item < end; item++) {
         // spans are as even as can be
         const int span = (int)(item % j->n_spans), all = j->out_ld / OHMI_LANES;
@@ -254,10 +267,21 @@ static void winograd_part(void *context, int64_t begin, int64_t end, int thread)
         const int to = j->n_places - from < j->group ? j->n_places : from + j->group;
         for (int i0 = 0; i0 < j->n_in; i0 += j->chunk) {
             const int i1 = j->n_in - i0 < j->chunk ? j->n_in : i0 + j->chunk;
+            const int i2 = j->n_in - i1 < j->chunk ? j->n_in : i1 + j->chunk;
             winograd_pack(u, taps, j, first, n_vectors, i0, i1);
-            for (int place = from; place < to; place += places) {
-                const int last = to - place < places ? to : place + places;
-                winograd_batch(j, u, v, m, place, last, first, n_vectors, i0, i1);
+            winograd_ahead ahead = winograd_look_ahead(j, first, n_vectors, i1, i2, to - from);
+            winograd_place places[WINOGRAD_PLACES];
+            int n_places = winograd_find_all(places, o, from, to);
+            for (int place = from; place < to; place += WINOGRAD_PLACES) {
+                // then comes the next batch of this chunk, or the first of the next
+                const int is_last = place + WINOGRAD_PLACES >= to;
+                const int next = is_last ? from : place + WINOGRAD_PLACES;
+                ahead.i0 = is_last ? i1 : i0;
+                ahead.i1 = is_last ? i2 : i1;
+                ahead.n_places = winograd_find_all(ahead.places, o, next, to);
+                winograd_batch(j, u, v, m, places, n_places, first, n_vectors, i0, i1, &ahead);
+                memcpy(places, ahead.places, sizeof places);
+                n_places = ahead.n_places;
             }
         }
         // the padding rows that no tile wrote, by the item with a tile's first rows

@@ -17,9 +17,10 @@
 #include "base/thread.h"
 #include "kernel/winograd.h"
 #include "kernel/winograd_maps.h"
+#include "kernel/winograd_tile.h"
 
-#define WINOGRAD_PARTS 16 // of the tiles, at most
-#define WINOGRAD_RANGE 5  // vectors of input channels and of output channels of an item, at most
+#define WINOGRAD_PARTS 16                // of the tiles, at most
+#define WINOGRAD_RANGE (80 / OHMI_LANES) // vectors of input and of output channels of an item
 
 typedef struct {
     float *dw;           // (K, C, 3, 3)
@@ -28,7 +29,6 @@ typedef struct {
     int n_ranges, range; // ranges of vectors of input channels; vectors of a range at most
     int n_spans, span;   // the same of output channels
     int n_parts;         // of the places
-    int batch;           // rows of V and D, a multiple of OHMI_ROWS
     int n_places;
     float *parts; // (n_parts, K, C, 3, 3) when there are more than one
     char *work;
@@ -38,12 +38,10 @@ typedef struct {
 OHMI_INLINE winograd_gradient winograd_gradient_plan(const ohmi_conv *o) {
     winograd_gradient j = {.o = o};
     const int n_c = o->c_pad / OHMI_LANES, n_k = o->k_pad / OHMI_LANES;
-    const int most_range = WINOGRAD_RANGE, most_span = WINOGRAD_RANGE;
-    j.n_ranges = (n_c + most_range - 1) / most_range;
+    j.n_ranges = (n_c + WINOGRAD_RANGE - 1) / WINOGRAD_RANGE;
     j.range = (n_c + j.n_ranges - 1) / j.n_ranges;
-    j.n_spans = (n_k + most_span - 1) / most_span;
+    j.n_spans = (n_k + WINOGRAD_RANGE - 1) / WINOGRAD_RANGE;
     j.span = (n_k + j.n_spans - 1) / j.n_spans;
-    j.batch = WINOGRAD_BATCH;
     j.n_places = (o->h + 1) / 2 * ((o->w + 1) / 2) * winograd_groups(o);
     j.n_parts = 1;
     while (j.n_parts < WINOGRAD_PARTS && j.n_ranges * j.n_spans * j.n_parts < 16 &&
@@ -57,10 +55,10 @@ OHMI_INLINE int64_t winograd_gradient_m_floats(const winograd_gradient *j) {
     return (int64_t)WINOGRAD_POINTS * j->range * j->span * OHMI_LANES * OHMI_LANES;
 }
 OHMI_INLINE int64_t winograd_gradient_v_floats(const winograd_gradient *j) {
-    return WINOGRAD_POINTS * winograd_step(j->batch, j->range * OHMI_LANES);
+    return WINOGRAD_POINTS * winograd_step(j->range * OHMI_LANES);
 }
 OHMI_INLINE int64_t winograd_gradient_d_floats(const winograd_gradient *j) {
-    return WINOGRAD_POINTS * winograd_step(j->batch, j->span * OHMI_LANES);
+    return WINOGRAD_POINTS * winograd_step(j->span * OHMI_LANES);
 }
 
 OHMI_INLINE size_t winograd_gradient_thread_bytes(const winograd_gradient *j) {
@@ -81,59 +79,7 @@ OHMI_INLINE size_t winograd_gradient_bytes(const ohmi_conv *o) {
            (size_t)ohmi_threads() * winograd_gradient_thread_bytes(&j);
 }
 
-// one tile: m[OHMI_ROWS][wide vectors] (+)= sum over n rows of v^T d
-OHMI_INLINE void winograd_sum(float *m, const float *v, int64_t v_ld, const float *d, int64_t d_ld,
-                              int n, int is_first, const int wide) {
-    ohmi_lanes sum[OHMI_ROWS][OHMI_WIDE];
-    OHMI_UNROLL
-    for (int r = 0; r < OHMI_ROWS; r++) {
-        OHMI_UNROLL
-        for (int j = 0; j < wide; j++) {
-            sum[r][j] = is_first ? lanes_zero() : lanes_load(m + (r * wide + j) * OHMI_LANES);
-        }
-    }
-    for (int i = 0; i < n; i++) {
-        ohmi_lanes b[OHMI_WIDE];
-        OHMI_UNROLL
-        for (int j = 0; j < wide; j++) {
-            b[j] = lanes_load(d + j * OHMI_LANES);
-        }
-        OHMI_UNROLL
-        for (int r = 0; r < OHMI_ROWS; r++) {
-            const ohmi_lanes a = lanes_all(v[r]);
-            OHMI_UNROLL
-            for (int j = 0; j < wide; j++) {
-                sum[r][j] = lanes_fma(a, b[j], sum[r][j]);
-            }
-        }
-        v += v_ld;
-        d += d_ld;
-    }
-    OHMI_UNROLL
-    for (int r = 0; r < OHMI_ROWS; r++) {
-        OHMI_UNROLL
-        for (int j = 0; j < wide; j++) {
-            lanes_store(m + (r * wide + j) * OHMI_LANES, sum[r][j]);
-        }
-    }
-}
-
-#define WINOGRAD_SUM(name, wide)                                                                   \
-    static void name(float *m, const float *v, int64_t v_ld, const float *d, int64_t d_ld, int n,  \
-                     int is_first) {                                                               \
-        winograd_sum(m, v, v_ld, d, d_ld, n, is_first, wide);                                      \
-    }
-
-typedef void winograd_sum_fn(float *m, const float *v, int64_t v_ld, const float *d, int64_t d_ld,
-                             int n, int is_first);
-WINOGRAD_SUM(winograd_sum_1, 1)
-WINOGRAD_SUM(winograd_sum_2, 2)
-WINOGRAD_SUM(winograd_sum_3, 3)
-
-static winograd_sum_fn *const g_winograd_sums[OHMI_WIDE] = {winograd_sum_1, winograd_sum_2,
-                                                            winograd_sum_3};
-
-// t = A d, but position 3 with the other sign, which winograd_gradient_g takes back
+// t = A d, but position 3 with the other sign, which winograd_gather takes back
 OHMI_INLINE void winograd_spread(ohmi_lanes t[4], const ohmi_lanes d[2]) {
     t[0] = d[0];
     t[1] = lanes_add(d[0], d[1]);
@@ -218,32 +164,59 @@ static void winograd_gradient_output(float *taps, const float *m, int64_t m_step
     }
 }
 
-// M (+)= over the rows of places [from, to), for channels from vectors c0 and k0 on
-static void winograd_gradient_batch(const winograd_gradient *j, float *m, float *v, float *d,
-                                    int from, int to, int c0, int n_c, int k0, int n_k,
-                                    int is_first) {
+// which line of which place of the next batch to ask for next
+typedef struct {
+    int place, line;
+} winograd_cursor;
+
+// appends an ask for a line of pixel (dy, dx) of the cursor's place and moves on; channels from
+// `first` on, n_lines of them
+OHMI_INLINE int winograd_gradient_ask(winograd_ask asks[WINOGRAD_ASKS], int n, winograd_cursor *at,
+                                      const winograd_place *places, int n_places, const float *map,
+                                      const ohmi_conv *o, int64_t ld, int dy, int dx, int first,
+                                      int n_lines) {
+    if (at->place >= n_places) {
+        return n;
+    }
+    const winograd_place place = places[at->place];
+    const int c = first + at->line * WINOGRAD_LINE;
+    at->line++;
+    if (at->line == n_lines) {
+        at->line = 0;
+        at->place++;
+    }
+    return winograd_ask_pixel(asks, n, map, o, ld, place.y + dy, place.x + dx, place.row, c, c + 1);
+}
+
+// M (+)= V^T D of n_rows rows, for channels from vectors c0 and k0 on; asks for the next batch
+static void winograd_gradient_sum(const winograd_gradient *j, float *m, const float *v,
+                                  const float *d, int n_rows, int c0, int n_c, int k0, int n_k,
+                                  int is_first, const winograd_place *next, int n_next) {
     const ohmi_conv *o = j->o;
     const int64_t v_ld = (int64_t)n_c * OHMI_LANES, d_ld = (int64_t)n_k * OHMI_LANES;
-    const int64_t v_step = winograd_step(j->batch, v_ld), d_step = winograd_step(j->batch, d_ld);
-    for (int place = from; place < to; place++) {
-        const winograd_place at = winograd_find(o, place);
-        const int64_t row = (int64_t)(place - from) * OHMI_ROWS;
-        winograd_input(v + row * v_ld, v_step, v_ld, j->x, o, o->c_pad, at, c0 * OHMI_LANES, n_c);
-        winograd_gradient_input(d + row * d_ld, d_step, d_ld, j->dy, o, at, k0 * OHMI_LANES, n_k);
-    }
+    const int64_t v_step = winograd_step(v_ld), d_step = winograd_step(d_ld);
+    const int c_lines = (n_c * OHMI_LANES + WINOGRAD_LINE - 1) / WINOGRAD_LINE;
+    const int k_lines = (n_k * OHMI_LANES + WINOGRAD_LINE - 1) / WINOGRAD_LINE;
     // channels of the range, without tiles of padding alone
     const int n_left = o->c - c0 * OHMI_LANES;
     const int n_channels = n_left < v_ld ? n_left : (int)v_ld;
     for (int t = 0; t < WINOGRAD_POINTS; t++) {
+        // at each position one of the 4 x 4 inputs, and at some one of the 2 x 2 outputs
+        winograd_cursor x = {0, 0}, dy = {t % 4 < 1 ? 0 : n_next, 0};
         float *sums = m;
         for (int block = 0; block < count_blocks(n_k); block++) {
             int wide = 0;
             const int vector = find_block(n_k, block, &wide);
             const int64_t step = (int64_t)wide * OHMI_LANES;
             for (int c = 0; c < n_channels; c += OHMI_ROWS) {
+                winograd_ask asks[WINOGRAD_ASKS];
+                int n = winograd_gradient_ask(asks, 0, &x, next, n_next, j->x, o, o->c_pad,
+                                              t / 4 - 1, t % 4 - 1, c0 * OHMI_LANES, c_lines);
+                n = winograd_gradient_ask(asks, n, &dy, next, n_next, j->dy, o, o->k_pad, t / 8,
+                                          t / 4 % 2, k0 * OHMI_LANES, k_lines);
                 g_winograd_sums[wide - 1](sums + (t * v_ld + c) * step, v + t * v_step + c, v_ld,
-                                          d + t * d_step + vector * OHMI_LANES, d_ld,
-                                          (to - from) * OHMI_ROWS, is_first);
+                                          d + t * d_step + vector * OHMI_LANES, d_ld, n_rows,
+                                          is_first, asks, n);
             }
             sums += WINOGRAD_POINTS * v_ld * step;
         }
@@ -279,7 +252,6 @@ static void winograd_gradient_part(void *context, int64_t begin, int64_t end, in
     float *d = v + winograd_gradient_v_floats(j);
     float *taps = d + winograd_gradient_d_floats(j);
     const int64_t all_c = o->c_pad / OHMI_LANES, all_k = o->k_pad / OHMI_LANES;
-    const int places = j->batch / OHMI_ROWS;
     for (int64_t item = begin; item < end; item++) {
         // ranges, spans and parts are as even as can be
         const int64_t span = item % j->n_spans, range = item / j->n_spans % j->n_ranges;
@@ -290,9 +262,22 @@ static void winograd_gradient_part(void *context, int64_t begin, int64_t end, in
         const int n_c = (int)(all_c * (range + 1) / j->n_ranges) - c0;
         const int from = (int)((int64_t)j->n_places * part / j->n_parts);
         const int to = (int)((int64_t)j->n_places * (part + 1) / j->n_parts);
-        for (int place = from; place < to; place += places) {
-            const int last = to - place < places ? to : place + places;
-            winograd_gradient_batch(j, m, v, d, place, last, c0, n_c, k0, n_k, place == from);
+        const int64_t v_ld = (int64_t)n_c * OHMI_LANES, d_ld = (int64_t)n_k * OHMI_LANES;
+        winograd_place places[WINOGRAD_PLACES], next[WINOGRAD_PLACES];
+        int n_places = winograd_find_all(places, o, from, to);
+        for (int place = from; place < to; place += WINOGRAD_PLACES) {
+            for (int i = 0; i < n_places; i++) {
+                const int64_t row = (int64_t)i * OHMI_ROWS;
+                winograd_input(v + row * v_ld, winograd_step(v_ld), v_ld, j->x, o, o->c_pad,
+                               places[i], c0 * OHMI_LANES, n_c);
+                winograd_gradient_input(d + row * d_ld, winograd_step(d_ld), d_ld, j->dy, o,
+                                        places[i], k0 * OHMI_LANES, n_k);
+            }
+            const int n_next = winograd_find_all(next, o, place + WINOGRAD_PLACES, to);
+            winograd_gradient_sum(j, m, v, d, n_places * OHMI_ROWS, c0, n_c, k0, n_k, place == from,
+                                  next, n_next);
+            memcpy(places, next, sizeof places);
+            n_places = n_next;
         }
         float *dw = j->n_parts > 1 ? j->parts + part * o->k * o->c * 9 : j->dw;
         winograd_gradient_unpack(j, dw, m, taps, c0, n_c, k0, n_k);
