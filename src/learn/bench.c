@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/rng.h"
@@ -34,12 +34,6 @@ typedef struct {
     double seconds[MAX_REPEATS];
     double grow_s;
 } contestant;
-
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 // tasks of random images, all tasks the same; n images each
 static ohm_status random_tasks(ohmi_tasks *tasks, ohmi_task *task, int64_t n, ohm_error *err) {
@@ -111,7 +105,7 @@ done:
 static ohm_status step(contestant *c, const ohmi_tasks *tasks, double *seconds, ohm_error *err) {
     ohm_status status = OHM_OK;
     ohmi_batch batch;
-    const double start = now_s();
+    const double start = ohmi_now_s();
     ohmi_loader_next(c->loader, &batch);
     if (batch.n == 0) {
         ohmi_loader_start(c->loader, (int)c->learner->position.task, &tasks->task[0].train, 0, 0);
@@ -119,7 +113,7 @@ static ohm_status step(contestant *c, const ohmi_tasks *tasks, double *seconds, 
     }
     c->learner->position.step = 0; // so that growth is not part of the step
     OHM_TRY(ohmi_train_step(c->learner, &batch, err));
-    *seconds = now_s() - start;
+    *seconds = ohmi_now_s() - start;
 done:
     return status;
 }
@@ -206,9 +200,9 @@ ohm_status ohm_bench_train(char **json, const ohm_bench_train_def *def, ohm_erro
         }
     }
     for (int w = 1; w < N_WAYS; w++) {
-        const double start = now_s();
+        const double start = ohmi_now_s();
         ohmi_learner_grow(c[w].learner, 1, 0.3);
-        c[w].grow_s = now_s() - start;
+        c[w].grow_s = ohmi_now_s() - start;
     }
     root = document(c, def);
     char *dumped = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;

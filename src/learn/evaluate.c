@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/sha256.h"
@@ -13,12 +13,6 @@
 #include "file/npy.h"
 #include "learn/checkpoint.h"
 #include "ohmwise/learn.h"
-
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 // 52 bits a number, so that doubles hold them exactly
 static void digest_numbers(double out[4], ohmi_sha256 *hash) {
@@ -43,10 +37,10 @@ ohm_status ohmi_evaluate(ohmi_evaluation *out, ohmi_learner *learner, int t, boo
     const bool rounds = quantised && learner->is_quantised;
     ohmi_loader_def def = {.seed = config->seed, .batch = network->batch};
     ohmi_sha256 hash;
-    double start = now_s();
+    double start = ohmi_now_s();
 
     ohmi_learner_activate(learner, t, quantised);
-    *out = (ohmi_evaluation){.switch_seconds = now_s() - start};
+    *out = (ohmi_evaluation){.switch_seconds = ohmi_now_s() - start};
     if (rounds) {
         def.input_step = ohmi_input_step(config);
         def.input_max = (float)((1 << (config->quantise.input_bits - 1)) - 1);
@@ -54,7 +48,7 @@ ohm_status ohmi_evaluate(ohmi_evaluation *out, ohmi_learner *learner, int t, boo
     OHM_TRY(ohmi_loader_new(&loader, learner->tasks, &def, err));
     ohmi_loader_start(loader, t, &task->test, 0, 0);
     ohmi_sha256_init(&hash);
-    start = now_s();
+    start = ohmi_now_s();
     int64_t n_seen = 0, n_right = 0;
     for (;;) {
         ohmi_batch batch;
@@ -76,7 +70,7 @@ ohm_status ohmi_evaluate(ohmi_evaluation *out, ohmi_learner *learner, int t, boo
         n_seen += batch.n;
         n_right += right;
     }
-    out->seconds = now_s() - start;
+    out->seconds = ohmi_now_s() - start;
     out->accuracy = n_seen ? (double)n_right / (double)n_seen : 0;
     out->loss = n_seen ? out->loss / (double)n_seen : 0;
     digest_numbers(out->digest, &hash);

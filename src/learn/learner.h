@@ -60,6 +60,13 @@ typedef struct {
     double is_started;                // the task's units are claimed
 } ohmi_position;
 
+// Where the time of steps went, besides the network's own times; sums since the learner was made.
+typedef struct {
+    double mask_s;      // effective weights from weights and masks
+    double loss_s;      // softmax, cross-entropy and their gradient
+    double optimiser_s; // step of weights, masks and parameters
+} ohmi_step_times;
+
 typedef struct {
     const ohmi_config *config;
     const ohmi_tasks *tasks;
@@ -71,6 +78,7 @@ typedef struct {
     float *parameter_velocity; // of the task's trainable parameters      (max_trainable)
     float *parameter_square;   // Adam only
     ohmi_position position;
+    ohmi_step_times times;
     float head_top; // largest weight code of the classifiers; 0 = float
     bool is_quantised;
     int n_tasks;

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 #include "learn/optimiser.h"
 
@@ -39,10 +40,14 @@ ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch, ohm_e
     int n_right = 0;
 
     // forward and backward with this step's weights
+    double start = ohmi_now_s();
     ohmi_learner_prepare(learner, t, true);
+    learner->times.mask_s += ohmi_now_s() - start;
     ohmi_network_forward(network, batch->x, batch->n, OHMI_MODE_TRAIN,
                          (float)config->train.batchnorm_momentum);
+    start = ohmi_now_s();
     const double loss = ohmi_network_loss(network, batch->labels, batch->n, &n_right);
+    learner->times.loss_s += ohmi_now_s() - start;
     if (!isfinite(loss)) {
         ohm_status status =
             ohmi_fail(err, OHM_ERR_NUMERIC, "the loss is not finite in task %d, epoch %d, step %d",
@@ -57,7 +62,9 @@ ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch, ohm_e
     if (alpha > 0) {
         ohmi_learner_grow(learner, t, alpha);
     }
+    start = ohmi_now_s();
     ohmi_learner_update(learner, t, lr, mask_lr, alpha > 0);
+    learner->times.optimiser_s += ohmi_now_s() - start;
 
     p->step += 1;
     p->batch += 1;

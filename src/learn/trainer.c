@@ -10,8 +10,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/thread.h"
 #include "config/access.h"
@@ -24,12 +24,6 @@
 #include "learn/run_folder.h"
 #include "learn/step.h"
 #include "ohmwise/learn.h"
-
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 typedef struct {
     const ohm_learn_def *def;
@@ -92,7 +86,7 @@ static ohm_status save(trainer *r, ohm_error *err) {
     ohmi_run_file(path, &r->run, "checkpoints/last.safetensors");
     OHM_TRY(ohmi_checkpoint_save(r->learner, path, r->run.config_text, err));
     OHM_TRY(ohmi_run_save_times(&r->run, err));
-    r->checkpoint_s = now_s();
+    r->checkpoint_s = ohmi_now_s();
 done:
     return status;
 }
@@ -113,20 +107,20 @@ static ohm_status train_epoch(trainer *r, ohm_error *err) {
     ohmi_loader_start(r->loader, t, &l->tasks->task[t].train, (int)p->epoch, (int)p->batch);
     for (;;) {
         ohmi_batch batch;
-        const double start = now_s();
+        const double start = ohmi_now_s();
         ohmi_loader_next(r->loader, &batch);
         if (batch.n == 0) {
             break;
         }
         OHM_TRY(ohmi_train_step(l, &batch, err));
-        const double seconds = now_s() - start;
+        const double seconds = ohmi_now_s() - start;
         r->trained_s += seconds;
         r->n_trained += batch.n;
         r->run.train_seconds[t] += seconds;
 
         // stop and save between two steps only
         const bool asked = tell(r, OHM_EVENT_STEP, NULL) != 0;
-        if (asked || now_s() - r->checkpoint_s >= r->config->run.checkpoint_s) {
+        if (asked || ohmi_now_s() - r->checkpoint_s >= r->config->run.checkpoint_s) {
             OHM_TRY(save(r, err));
         }
         if (asked) {
@@ -280,7 +274,7 @@ static ohm_status run_learning(trainer *r, ohm_config *config, const ohm_learn_d
     ohmi_run_log(&r->run, "%s with %s, %d threads", has_checkpoint ? "resumed" : "started",
                  r->learner->network->kernels->name, ohmi_threads());
     (void)tell(r, OHM_EVENT_START, has_checkpoint ? "resumed" : "started");
-    r->started_s = r->checkpoint_s = now_s();
+    r->started_s = r->checkpoint_s = ohmi_now_s();
     OHM_TRY(learn_tasks(r, err));
     OHM_TRY(ohmi_run_write_metrics(&r->run, r->learner, r->is_identical, err));
     ohmi_run_log(&r->run, "all tasks are learned");

@@ -7,19 +7,13 @@
 // weights (step_w), dw = step_x * (dy * x codes) and dx = step_w * (dy * w codes).
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/simd.h"
 #include "base/thread.h"
 #include "network/network.h"
 #include "network/norm.h"
 #include "network/pool.h"
-
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static ohmi_conv head_shape(const ohmi_network *network) {
     ohmi_conv shape = {.n = network->batch,
@@ -75,31 +69,31 @@ void ohmi_network_forward(ohmi_network *network, const float *x, int n, ohmi_mod
     for (int i = 1; i < network->n_nodes; i++) {
         ohmi_node *node = &network->nodes[i];
         const ohmi_node *input = &network->nodes[node->input];
-        const double start = now_s();
+        const double start = ohmi_now_s();
         switch (node->kind) {
         case OHMI_NODE_CONV: {
             const ohmi_layer *layer = &network->layers[node->layer];
             network->kernels->forward(node->value, input->value, layer->w_eff, &layer->shape,
                                       network->work);
             node->step = layer->step * input->step;
-            network->times.conv_forward_s += now_s() - start;
+            network->times.conv_forward_s += ohmi_now_s() - start;
             break;
         }
         case OHMI_NODE_NORM:
             ohmi_norm_forward(network, node, n, mode, momentum);
-            network->times.norm_s += now_s() - start;
+            network->times.norm_s += ohmi_now_s() - start;
             break;
         case OHMI_NODE_MAXPOOL:
             ohmi_maxpool_forward(network, node);
-            network->times.pool_s += now_s() - start;
+            network->times.pool_s += ohmi_now_s() - start;
             break;
         case OHMI_NODE_AVGPOOL:
             ohmi_avgpool_forward(network, node);
-            network->times.pool_s += now_s() - start;
+            network->times.pool_s += ohmi_now_s() - start;
             break;
         case OHMI_NODE_HEAD:
             head_forward(network, node);
-            network->times.head_s += now_s() - start;
+            network->times.head_s += ohmi_now_s() - start;
             break;
         case OHMI_NODE_INPUT:
             break;
@@ -184,14 +178,14 @@ static void conv_backward(ohmi_network *network, const ohmi_layer *layer, const 
                           const ohmi_node *input, float *dw, const float *w, float step_w,
                           bool *is_written) {
     const ohmi_conv *shape = &layer->shape;
-    double start = now_s();
+    double start = ohmi_now_s();
     network->kernels->backward_weight(dw, input->value, dy, shape, network->work);
     scale_all(dw, NULL, input->step, layer->n_weights);
-    network->times.conv_weight_s += now_s() - start;
+    network->times.conv_weight_s += ohmi_now_s() - start;
     if (!input->gradient) {
         return;
     }
-    start = now_s();
+    start = ohmi_now_s();
     const int64_t count = (int64_t)shape->h * shape->w * shape->n_pad * shape->c_pad;
     float *dx = *is_written ? network->scratch : input->gradient;
     network->kernels->backward_data(dx, dy, w, shape, network->work);
@@ -201,7 +195,7 @@ static void conv_backward(ohmi_network *network, const ohmi_layer *layer, const 
         scale_all(dx, NULL, step_w, count);
     }
     *is_written = true;
-    network->times.conv_data_s += now_s() - start;
+    network->times.conv_data_s += ohmi_now_s() - start;
 }
 
 static void head_backward(ohmi_network *network, const ohmi_node *node, int n, bool *is_written) {
@@ -228,7 +222,7 @@ void ohmi_network_backward(ohmi_network *network, int n) {
         ohmi_node *node = &network->nodes[i];
         ohmi_node *input = &network->nodes[node->input];
         bool *input_written = &is_written[node->input];
-        const double start = now_s();
+        const double start = ohmi_now_s();
         switch (node->kind) {
         case OHMI_NODE_HEAD:
             head_backward(network, node, n, input_written);
@@ -249,18 +243,18 @@ void ohmi_network_backward(ohmi_network *network, int n) {
             if (node->residual >= 0) {
                 is_written[node->residual] = true;
             }
-            network->times.norm_s += now_s() - start;
+            network->times.norm_s += ohmi_now_s() - start;
             break;
         }
         case OHMI_NODE_MAXPOOL:
             ohmi_maxpool_backward(network, node, input->gradient);
             *input_written = true;
-            network->times.pool_s += now_s() - start;
+            network->times.pool_s += ohmi_now_s() - start;
             break;
         case OHMI_NODE_AVGPOOL:
             ohmi_avgpool_backward(network, node, input->gradient);
             *input_written = true;
-            network->times.pool_s += now_s() - start;
+            network->times.pool_s += ohmi_now_s() - start;
             break;
         case OHMI_NODE_INPUT:
             break;
