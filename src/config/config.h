@@ -55,6 +55,8 @@ typedef struct ohmi_config {
         bool flip;                // data.flip: horizontal flip as part of augment
         int64_t pad;              // data.pad: pixels of padding for the random crop
         int64_t image_size;       // data.image_size: image folders are resized to this, pixels
+        ohmi_numbers mean;        // data.mean: of the channels; empty = of the task's images
+        ohmi_numbers deviation;   // data.deviation: likewise
     } data;
 
     struct {

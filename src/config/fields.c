@@ -89,9 +89,19 @@ static const ohmi_field fields[] = {
      "zeros added on each side before an augmented image is cropped to its size", "CPG"},
     {"data.image_size", OHMI_FIELD_INTEGER, AT(data.image_size), "32", 4, 1024, false, NULL,
      "pixels", "width and height to which the pictures of a folder are resized", "CIFAR's size"},
+    {"data.mean", OHMI_FIELD_NUMBERS, AT(data.mean), "[]", -16, 16, false, NULL, "",
+     "what is taken off the channels of an image (pixels as 0 .. 1), one number a channel; empty = "
+     "the mean of the task's training images",
+     "each task's own; an imported network needs what it was trained with"},
+    {"data.deviation", OHMI_FIELD_NUMBERS, AT(data.deviation), "[]", 1e-6, 16, false, NULL, "",
+     "what the channels are then divided by, one number a channel; empty = the deviation of the "
+     "task's training images",
+     "each task's own; an imported network needs what it was trained with"},
 
     {"network.model", OHMI_FIELD_TEXT, AT(network.model), "vgg16_bn", 1, OHMI_TEXT - 1, false, NULL,
-     "", "name of the network: vgg16_bn, vgg8, resnet18, resnet20, resnet50, small",
+     "",
+     "name of the network: vgg16_bn, vgg8, resnet18, resnet20, resnet50, "
+     "resnet50_v1, small",
      "XST, after CPG"},
     {"network.expand", OHMI_FIELD_NUMBER, AT(network.expand), "1.5", 0.01, 16, false, NULL, "x",
      "how much larger than the plain model the network is, by 'network.expand_rule'", "XST, CPG"},

@@ -10,6 +10,7 @@
 // so parts are stratified, and fixed by the seed alone. Normalisation, per channel c over the
 // task's train images, pixel values v as fractions of 255:
 //   mean[c] = average v,   deviation[c] = sqrt(average v^2 - mean[c]^2), or 1 when that is 0
+// unless data.mean and data.deviation give them.
 #include "data/tasks.h"
 
 #include <inttypes.h>
@@ -142,8 +143,22 @@ static ohm_status copy_images(ohmi_images *out, const choice *from, const ohmi_s
     return status;
 }
 
-// Mean and deviation of the train images; sums are exact integers.
-static void normalise(ohmi_task *task, const ohmi_tasks *tasks) {
+// What the config says of mean or deviation must have a number for each channel.
+static ohm_status check_channels(const ohmi_numbers *given, const char *key, int channels,
+                                 ohm_error *err) {
+    if (given->n == 0 || given->n == channels) {
+        return OHM_OK;
+    }
+    ohm_status status = ohmi_fail(err, OHM_ERR_CONFIG,
+                                  "'%s' has %d numbers, the images have %d "
+                                  "channels",
+                                  key, given->n, channels);
+    ohmi_hint(err, "give one number a channel, or [] for the task's own");
+    return status;
+}
+
+// Mean and deviation as the config has them, else of the train images; sums are exact integers.
+static void normalise(ohmi_task *task, const ohmi_tasks *tasks, const ohmi_config *config) {
     const int channels = tasks->channels;
     const size_t n = (size_t)task->train.n * image_bytes(tasks) / (size_t)channels;
     for (int c = 0; c < channels; c++) {
@@ -155,8 +170,10 @@ static void normalise(ohmi_task *task, const ohmi_tasks *tasks) {
         }
         double mean = (double)sum / (double)n / 255.0;
         double variance = (double)squares / (double)n / (255.0 * 255.0) - mean * mean;
-        task->mean[c] = (float)mean;
-        task->deviation[c] = variance > 1e-12 ? (float)sqrt(variance) : 1.0f;
+        task->mean[c] = (float)(config->data.mean.n > 0 ? config->data.mean.v[c] : mean);
+        task->deviation[c] = config->data.deviation.n > 0 ? (float)config->data.deviation.v[c]
+                             : variance > 1e-12           ? (float)sqrt(variance)
+                                                          : 1.0f;
     }
 }
 
@@ -200,7 +217,7 @@ static ohm_status make_task(ohmi_tasks *tasks, int t, const ohmi_plan *plan,
     for (int p = 0; p < 3; p++) {
         OHM_TRY(copy_images(outs[p], &chosen[p], set, parts[p], err));
     }
-    normalise(task, tasks);
+    normalise(task, tasks, config);
 
 done:
     for (int p = 0; p < 3; p++) {
@@ -276,6 +293,8 @@ ohm_status ohmi_tasks_load(ohmi_tasks **out, const ohmi_config *config, const ch
     tasks->height = sets[0]->height;
     tasks->width = sets[0]->width;
     tasks->channels = sets[0]->channels;
+    OHM_TRY(check_channels(&config->data.mean, "data.mean", tasks->channels, err));
+    OHM_TRY(check_channels(&config->data.deviation, "data.deviation", tasks->channels, err));
     snprintf(tasks->source, sizeof tasks->source, "%s", config->data.set);
     tasks->task = ohmi_alloc((size_t)plans.n, sizeof *tasks->task);
     if (tasks->task == NULL) {

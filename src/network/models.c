@@ -7,7 +7,11 @@
 //             head. Pools that would see a map smaller than 2 x 2 are left out (28 x 28 images).
 //   vgg8      128 128 M 256 256 M 512 512 M, linear 1024 (the network of the NeuroSim studies)
 //   resnet20  He et al., CVPR 2016, section 4.2: 16, 3 blocks each of 16 32 64, shortcut by 1 x 1
-//   resnet18, resnet50   section 4.1; images up to 64 pixels: a 3 x 3 stem without pooling
+//   resnet18, resnet50   section 4.1; images up to 64 pixels: a 3 x 3 stem without pooling;
+//                        resnet50 halves the map in the 3 x 3 convolution of a block, as
+//                        torchvision has it
+//   resnet50_v1          the same, halving the map in the first 1 x 1 convolution, as the paper
+//                        and Keras have it
 //   small     16 M 32 M 32 M, linear 64: for tests and demonstrations
 #include <string.h>
 
@@ -60,21 +64,25 @@ static int basic_block(ohmi_build *build, int at, int channels, int stride, bool
     return ohmi_build_norm(build, y, shortcut, true);
 }
 
-// 1 x 1 down, 3 x 3 (with the stride), 1 x 1 up to 4 times the channels
-static int bottleneck(ohmi_build *build, int at, int channels, int stride, bool same_width) {
+typedef enum { BASIC, BOTTLENECK, BOTTLENECK_V1 } block_kind;
+
+// 1 x 1 down, 3 x 3, 1 x 1 up to 4 times the channels; the stride is in the 3 x 3, or first
+static int bottleneck(ohmi_build *build, int at, int channels, int stride, bool same_width,
+                      bool strides_first) {
+    const int first = strides_first ? stride : 1, second = strides_first ? 1 : stride;
     int shortcut = at;
     if (stride != 1 || !same_width) {
         shortcut = ohmi_build_norm(build, ohmi_build_conv(build, at, 4 * channels, 1, stride, 0),
                                    -1, false);
     }
-    int y = ohmi_build_norm(build, ohmi_build_conv(build, at, channels, 1, 1, 0), -1, true);
-    y = ohmi_build_norm(build, ohmi_build_conv(build, y, channels, 3, stride, 1), -1, true);
+    int y = ohmi_build_norm(build, ohmi_build_conv(build, at, channels, 1, first, 0), -1, true);
+    y = ohmi_build_norm(build, ohmi_build_conv(build, y, channels, 3, second, 1), -1, true);
     y = ohmi_build_conv(build, y, 4 * channels, 1, 1, 0);
     return ohmi_build_norm(build, y, shortcut, true);
 }
 
 static int residual(ohmi_build *build, int at, int stem, int first, const int *blocks, int n_stages,
-                    bool is_bottleneck) {
+                    block_kind kind) {
     // stem
     if (build->nodes[at].h > 64) {
         at = ohmi_build_norm(build, ohmi_build_conv(build, at, stem, 7, 2, 3), -1, true);
@@ -88,9 +96,10 @@ static int residual(ohmi_build *build, int at, int stem, int first, const int *b
         const int channels = first << stage;
         for (int block = 0; block < blocks[stage]; block++) {
             const int stride = stage > 0 && block == 0 ? 2 : 1;
-            const bool same = block > 0 || (stage == 0 && !is_bottleneck);
-            at = is_bottleneck ? bottleneck(build, at, channels, stride, same)
-                               : basic_block(build, at, channels, stride, same);
+            const bool same = block > 0 || (stage == 0 && kind == BASIC);
+            at = kind == BASIC
+                     ? basic_block(build, at, channels, stride, same)
+                     : bottleneck(build, at, channels, stride, same, kind == BOTTLENECK_V1);
         }
     }
     return ohmi_build_quantise(build, ohmi_build_avgpool(build, at));
@@ -98,30 +107,36 @@ static int residual(ohmi_build *build, int at, int stem, int first, const int *b
 
 static int resnet18(ohmi_build *build, int at) {
     static const int blocks[] = {2, 2, 2, 2};
-    return residual(build, at, 64, 64, blocks, 4, false);
+    return residual(build, at, 64, 64, blocks, 4, BASIC);
 }
 
 static int resnet20(ohmi_build *build, int at) {
     static const int blocks[] = {3, 3, 3};
-    return residual(build, at, 16, 16, blocks, 3, false);
+    return residual(build, at, 16, 16, blocks, 3, BASIC);
 }
 
 static int resnet50(ohmi_build *build, int at) {
     static const int blocks[] = {3, 4, 6, 3};
-    return residual(build, at, 64, 64, blocks, 4, true);
+    return residual(build, at, 64, 64, blocks, 4, BOTTLENECK);
+}
+
+static int resnet50_v1(ohmi_build *build, int at) {
+    static const int blocks[] = {3, 4, 6, 3};
+    return residual(build, at, 64, 64, blocks, 4, BOTTLENECK_V1);
 }
 
 static const struct {
     const char *name;
     int (*body)(ohmi_build *build, int at);
 } models[] = {{"vgg16_bn", vgg16_bn}, {"vgg8", vgg8},         {"resnet18", resnet18},
-              {"resnet20", resnet20}, {"resnet50", resnet50}, {"small", small}};
+              {"resnet20", resnet20}, {"resnet50", resnet50}, {"resnet50_v1", resnet50_v1},
+              {"small", small}};
 
 enum { N_MODELS = sizeof models / sizeof *models };
 
 const char *const *ohmi_network_models(void) {
-    static const char *const names[] = {"vgg16_bn", "vgg8",  "resnet18", "resnet20",
-                                        "resnet50", "small", NULL};
+    static const char *const names[] = {"vgg16_bn", "vgg8",        "resnet18", "resnet20",
+                                        "resnet50", "resnet50_v1", "small",    NULL};
     return names;
 }
 
@@ -149,7 +164,8 @@ ohm_status ohmi_model_build(ohmi_build *build, const ohmi_network_def *def, ohm_
     ohm_status status =
         ohmi_fail(err, OHM_ERR_CONFIG, "'network.model' is '%s', which is unknown", def->model);
     ohmi_hint(err,
-              "did you mean '%s'? known are vgg16_bn, vgg8, resnet18, resnet20, resnet50, small",
+              "did you mean '%s'? known are vgg16_bn, vgg8, resnet18, resnet20, resnet50, "
+              "resnet50_v1, small",
               models[nearest].name);
     return status;
 }
