@@ -105,6 +105,9 @@ int ohmcli_progress_event(void *context, const ohm_event *event) {
         }
         return stop;
     }
+    if (event->kind == OHM_EVENT_MEASURED) {
+        return stop;
+    }
     if (event->kind == OHM_EVENT_EPOCH && progress->is_bar && ohmcli_verbosity() < 1) {
         draw_step(progress, event);
         return stop;
@@ -136,6 +139,7 @@ int ohmcli_progress_event(void *context, const ohm_event *event) {
         fprintf(stderr, "all %d tasks are learned\n", event->n_tasks);
         break;
     case OHM_EVENT_STEP:
+    case OHM_EVENT_MEASURED:
         break;
     }
     fflush(stderr);

@@ -9,12 +9,13 @@
 #include "ohmwise/status.h"
 
 typedef enum {
-    OHM_EVENT_START, // the run begins or resumes
-    OHM_EVENT_STEP,  // one training step is done
-    OHM_EVENT_EPOCH, // an epoch is done
-    OHM_EVENT_TASK,  // a task is learned and evaluated
-    OHM_EVENT_NOTE,  // something worth a line in the log
-    OHM_EVENT_END,   // all tasks are learned, metrics.json is written
+    OHM_EVENT_START,    // the run begins or resumes
+    OHM_EVENT_STEP,     // one training step is done
+    OHM_EVENT_EPOCH,    // an epoch is done
+    OHM_EVENT_MEASURED, // a task is measured on its test images
+    OHM_EVENT_TASK,     // a task is learned and evaluated
+    OHM_EVENT_NOTE,     // something worth a line in the log
+    OHM_EVENT_END,      // all tasks are learned, metrics.json is written
 } ohm_event_kind;
 
 typedef struct {

@@ -3,6 +3,7 @@
 // reading.
 #include "learn/checkpoint.h"
 
+#include <math.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -150,7 +151,7 @@ static ohm_status check_sum(const ohmi_tensors *file, const char *path, ohm_erro
         ohmi_fail(err, OHM_ERR_FORMAT, "the checkpoint is damaged: its checksum is %s, not %.8s",
                   found, wanted);
     ohmi_place(err, path, 0, 0);
-    ohmi_hint(err, "remove it to start again, or bring back a copy");
+    ohmi_hint(err, "bring back a copy, or start again with --force");
     return status;
 }
 
@@ -190,19 +191,25 @@ static ohm_status read_views(const ohmi_tensors *file, const list *l, int first,
 done:
     if (status < 0) {
         ohmi_place(err, path, 0, 0);
-        ohmi_hint(err, "the checkpoint is of another run or is damaged; remove it to start again");
+        ohmi_hint(err, "the checkpoint is of another run or is damaged; bring it back, or start "
+                       "again with --force");
     }
     return status;
+}
+
+// a whole number from 0 to most
+static bool is_count(double v, double most) {
+    return v >= 0 && v <= most && rint(v) == v;
 }
 
 // positions a run cannot have would index outside of the tasks
 static ohm_status check_position(const ohmi_learner *learner, const char *path, ohm_error *err) {
     const ohmi_position *p = &learner->position;
-    const bool is_sane = p->task >= 0 && p->task <= learner->n_tasks && p->epoch >= 0 &&
-                         p->epoch <= 1e6 && p->batch >= 0 && p->batch <= 1e9 && p->step >= 0 &&
-                         p->step <= 1e15 && p->mask_step >= 0 && p->mask_step <= 1e15 &&
-                         p->csv_bytes >= 0 && p->csv_bytes <= 1e15 &&
-                         (p->is_started < 0.5 || p->task < learner->n_tasks);
+    const double most_begun = learner->n_tasks - p->is_started;
+    const bool is_sane = is_count(p->is_started, 1) && is_count(p->task, most_begun) &&
+                         is_count(p->epoch, 1e6) && is_count(p->batch, 1e9) &&
+                         is_count(p->step, 1e15) && is_count(p->mask_step, 1e15) &&
+                         is_count(p->csv_bytes, 1e15);
     if (is_sane) {
         return OHM_OK;
     }

@@ -27,8 +27,9 @@ static void digest_numbers(double out[4], ohmi_sha256 *hash) {
     }
 }
 
-ohm_status ohmi_evaluate(ohmi_evaluation *out, ohmi_learner *learner, int t, bool quantised,
-                         float *logits, ohm_error *err) {
+ohm_status ohmi_measure_images(ohmi_evaluation *out, ohmi_learner *learner, int t,
+                               const ohmi_images *images, bool quantised, float *logits,
+                               ohm_error *err) {
     ohm_status status = OHM_OK;
     ohmi_loader *loader = NULL;
     const ohmi_task *task = &learner->tasks->task[t];
@@ -37,18 +38,15 @@ ohm_status ohmi_evaluate(ohmi_evaluation *out, ohmi_learner *learner, int t, boo
     const bool rounds = quantised && learner->is_quantised;
     ohmi_loader_def def = {.seed = config->seed, .batch = network->batch};
     ohmi_sha256 hash;
-    double start = ohmi_now_s();
-
-    ohmi_learner_activate(learner, t, quantised);
-    *out = (ohmi_evaluation){.switch_seconds = ohmi_now_s() - start};
+    *out = (ohmi_evaluation){0};
     if (rounds) {
         def.input_step = ohmi_input_step(config);
         def.input_max = (float)((1 << (config->quantise.input_bits - 1)) - 1);
     }
     OHM_TRY(ohmi_loader_new(&loader, learner->tasks, &def, err));
-    ohmi_loader_start(loader, t, &task->test, 0, 0);
+    ohmi_loader_start(loader, t, images, 0, 0);
     ohmi_sha256_init(&hash);
-    start = ohmi_now_s();
+    const double start = ohmi_now_s();
     int64_t n_seen = 0, n_right = 0;
     for (;;) {
         ohmi_batch batch;
@@ -77,6 +75,17 @@ ohm_status ohmi_evaluate(ohmi_evaluation *out, ohmi_learner *learner, int t, boo
 
 done:
     ohmi_loader_free(&loader);
+    return status;
+}
+
+ohm_status ohmi_evaluate(ohmi_evaluation *out, ohmi_learner *learner, int t, bool quantised,
+                         float *logits, ohm_error *err) {
+    const double start = ohmi_now_s();
+    ohmi_learner_activate(learner, t, quantised);
+    const double switch_seconds = ohmi_now_s() - start;
+    const ohm_status status =
+        ohmi_measure_images(out, learner, t, &learner->tasks->task[t].test, quantised, logits, err);
+    out->switch_seconds = switch_seconds;
     return status;
 }
 

@@ -11,6 +11,11 @@ typedef struct {
     double seconds, switch_seconds;
 } ohmi_evaluation;
 
+// Runs images of task t (0-based) in order through the network as it is; switch_seconds is 0.
+OHM_NODISCARD ohm_status ohmi_measure_images(ohmi_evaluation *out, ohmi_learner *learner, int t,
+                                             const ohmi_images *images, bool quantised,
+                                             float *logits, ohm_error *err);
+
 // Switches to task t (0-based) and runs its test images in order. quantised: with the roundings.
 // logits (nullable): (images, classes) of the task. The learner's network is left at that task.
 OHM_NODISCARD ohm_status ohmi_evaluate(ohmi_evaluation *out, ohmi_learner *learner, int t,

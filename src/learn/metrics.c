@@ -70,13 +70,14 @@ ohm_status ohmi_run_write_manifest(const ohmi_run_folder *run, const ohmi_learne
     }
     ohmi_processor_read(&processor);
     const ohmi_kernels *kernels = learner->network->kernels;
+    json_t *typed = command ? json_string(command) : NULL; // none when it is not UTF-8
     json_t *root = json_pack(
-        "{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:s}", "schema", 1,
+        "{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:o}", "schema", 1,
         "version", ohm_version(), "compiler", __VERSION__, "system", system, "cpu",
         processor.name[0] ? processor.name : "unknown", "cpu_flags", processor.flags, "backend",
         kernels->name, "kernels", kernels->description, "threads", ohmi_threads(), "seed",
         (json_int_t)learner->config->seed, "dataset", learner->tasks->source, "dataset_sha256",
-        learner->tasks->sha256, "started", started, "command", command ? command : "");
+        learner->tasks->sha256, "started", started, "command", typed ? typed : json_string(""));
     return write_json(run, "manifest.json", root, err);
 }
 
@@ -219,6 +220,11 @@ ohm_status ohmi_run_write_metrics(const ohmi_run_folder *run, const ohmi_learner
         (json_int_t)n_parameters, "columns_total", (json_int_t)units_total(learner), "layers",
         layers, "train_seconds_total", number(seconds));
     ohm_status status = OHM_OK;
+    if (json_array_size(json_object_get(root, "tasks")) != (size_t)n_learned) {
+        json_decref(root);
+        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for metrics.json");
+        goto done;
+    }
     OHM_TRY(write_json(run, "metrics.json", root, err));
     OHM_TRY(write_tables(run, learner, n_learned, err));
 done:

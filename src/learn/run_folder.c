@@ -51,12 +51,26 @@ static bool may_differ(const config_line *line) {
     return false;
 }
 
+// where the comment of a line begins, or its end; a # inside quotes is text
+static const char *comment_of(const char *line, const char *end) {
+    char quote = 0;
+    for (const char *c = line; c < end; c++) {
+        if (quote) {
+            quote = *c == quote ? 0 : quote;
+        } else if (*c == '"' || *c == '\'') {
+            quote = *c;
+        } else if (*c == '#' && (c == line || c[-1] == ' ')) {
+            return c;
+        }
+    }
+    return end;
+}
+
 // the next line with something in it that must agree; false at the end
 static bool next_line(const char **at, config_line *line) {
     while (**at) {
         const char *end = *at + strcspn(*at, "\n");
-        const char *comment = strstr(*at, " #");
-        const char *last = **at == '#' ? *at : comment && comment < end ? comment : end;
+        const char *last = comment_of(*at, end);
         const char *first = *at + strspn(*at, " ");
         while (last > first && last[-1] == ' ') {
             last--;
@@ -157,7 +171,17 @@ ohm_status ohmi_run_open(ohmi_run_folder *run, const char *path, const ohm_confi
     }
     ohmi_run_file(file, run, "checkpoints/last.safetensors");
     const bool has_file = stat(file, &info) == 0;
+    ohmi_run_file(file, run, "metrics.json");
+    const bool has_results = stat(file, &info) == 0;
     *has_checkpoint = has_file && is_there && !force;
+    if (!force && ((has_file && !is_there) || (has_results && !has_file))) {
+        // what was learned is worth more than a guess
+        status = ohmi_fail(err, OHM_ERR_CONFIG, "'%s' has results but no %s", path,
+                           has_file ? "config.yaml" : "checkpoints/last.safetensors");
+        ohmi_hint(err, "put the file back, name another folder with --out, or discard the run with "
+                       "--force");
+        goto done;
+    }
     if (!*has_checkpoint && (has_file || is_there)) {
         OHM_TRY(discard_results(run, err));
     }
@@ -212,7 +236,10 @@ ohm_status ohmi_run_open_csv(ohmi_run_folder *run, int64_t size, ohm_error *err)
     }
     struct stat info;
     if (fstat(fileno(run->csv), &info) != 0 || info.st_size < size) {
-        return ohmi_fail(err, OHM_ERR_FORMAT, "'%s' is shorter than the checkpoint says", file);
+        ohm_status status =
+            ohmi_fail(err, OHM_ERR_FORMAT, "'%s' is shorter than the checkpoint says", file);
+        ohmi_hint(err, "bring the whole file back, or learn into another folder");
+        return status;
     }
     if (ftruncate(fileno(run->csv), size) != 0) {
         return io_error(err, "cut", file);
@@ -235,6 +262,15 @@ ohm_status ohmi_run_row(ohmi_run_folder *run, double *size_bytes, int64_t step, 
         return io_error(err, "write", file);
     }
     *size_bytes = (double)info.st_size;
+    return OHM_OK;
+}
+
+ohm_status ohmi_run_sync_csv(ohmi_run_folder *run, ohm_error *err) {
+    if (fsync(fileno(run->csv)) != 0 && errno != EINVAL) {
+        char file[1024];
+        ohmi_run_file(file, run, "metrics.csv");
+        return io_error(err, "write", file);
+    }
     return OHM_OK;
 }
 

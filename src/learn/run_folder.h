@@ -43,6 +43,9 @@ OHM_NODISCARD ohm_status ohmi_run_row(ohmi_run_folder *run, double *size_bytes, 
                                       int epoch, int task, const char *split, const char *name,
                                       double value, const char *unit, ohm_error *err);
 
+// Brings the rows so far to the disk.
+OHM_NODISCARD ohm_status ohmi_run_sync_csv(ohmi_run_folder *run, ohm_error *err);
+
 // One line of log.txt with the time of day.
 void ohmi_run_log(ohmi_run_folder *run, const char *format, ...) OHM_PRINTF(2, 3);
 

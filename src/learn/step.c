@@ -6,9 +6,28 @@
 
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/simd.h"
 #include "learn/optimiser.h"
 
 static const double pi = 3.14159265358979323846;
+
+// 0, or NaN when one of n numbers is not finite: 0 v is 0 for all others
+OHMI_SIMD static float zero_unless_lost(const float *v, int64_t n) {
+    float sum[16] = {0}, total = 0;
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        for (int lane = 0; lane < 16; lane++) {
+            sum[lane] += 0.0f * v[i + lane];
+        }
+    }
+    for (; i < n; i++) {
+        total += 0.0f * v[i];
+    }
+    for (int lane = 0; lane < 16; lane++) {
+        total += sum[lane];
+    }
+    return total;
+}
 
 int64_t ohmi_steps_of_task(const ohmi_learner *learner, int t) {
     const int64_t batch = learner->config->train.batch;
@@ -25,6 +44,33 @@ static double drop_fraction(const ohmi_learner *learner, int t) {
         return 0;
     }
     return 0.5 * config->method.drop_fraction * (1.0 + cos(pi * step / end));
+}
+
+ohm_status ohmi_diverged(const ohmi_learner *learner, const char *what, ohm_error *err) {
+    const ohmi_position *p = &learner->position;
+    ohm_status status =
+        ohmi_fail(err, OHM_ERR_NUMERIC, "%s is not finite in task %d, epoch %d, step %d", what,
+                  (int)p->task + 1, (int)p->epoch + 1, (int)p->step + 1);
+    ohmi_hint(err,
+              "learn into another folder with a lower 'train.lr' than %g; the last checkpoint "
+              "is kept",
+              learner->config->train.lr);
+    return status;
+}
+
+bool ohmi_learner_is_finite(const ohmi_learner *learner) {
+    const ohmi_network *network = learner->network;
+    const int t = (int)learner->position.task;
+    float sum = 0;
+    for (int i = 0; i < network->n_layers; i++) {
+        sum += zero_unless_lost(network->layers[i].w, network->layers[i].n_weights);
+    }
+    if (t < learner->n_tasks && learner->learned[t].parameters) {
+        const ohmi_task_parameters *task = learner->learned[t].parameters;
+        sum += zero_unless_lost(task->trainable, task->n_trainable);
+        sum += zero_unless_lost(task->statistics, task->n_statistics);
+    }
+    return sum == 0;
 }
 
 ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch, ohm_error *err) {
@@ -49,11 +95,7 @@ ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch, ohm_e
     const double loss = ohmi_network_loss(network, batch->labels, batch->n, &n_right);
     learner->times.loss_s += ohmi_now_s() - start;
     if (!isfinite(loss)) {
-        ohm_status status =
-            ohmi_fail(err, OHM_ERR_NUMERIC, "the loss is not finite in task %d, epoch %d, step %d",
-                      t + 1, (int)p->epoch + 1, (int)p->step + 1);
-        ohmi_hint(err, "lower 'train.lr' (now %g); the last checkpoint is kept", lr);
-        return status;
+        return ohmi_diverged(learner, "the loss", err);
     }
     ohmi_network_backward(network, batch->n);
 

@@ -10,6 +10,12 @@
 OHM_NODISCARD ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch,
                                          ohm_error *err);
 
+// Whether all weights, and what the task in training has of its own, are finite numbers.
+bool ohmi_learner_is_finite(const ohmi_learner *learner);
+
+// OHM_ERR_NUMERIC: what ("the loss") is not finite at the position.
+ohm_status ohmi_diverged(const ohmi_learner *learner, const char *what, ohm_error *err);
+
 // Steps of a whole task.
 int64_t ohmi_steps_of_task(const ohmi_learner *learner, int t);
 

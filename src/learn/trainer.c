@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/thread.h"
@@ -31,9 +32,9 @@ typedef struct {
     ohmi_learner *learner;
     ohmi_loader *loader;
     ohmi_run_folder run;
-    double started_s, checkpoint_s; // when this process began, when it last saved
-    double trained_s, n_trained;    // of this process: time in steps, images
-    bool is_identical;              // every earlier task gave the same logits again
+    double checkpoint_s;         // when this process last saved
+    double trained_s, n_trained; // of this process: time in steps, images
+    bool is_identical;           // every earlier task gave the same logits again
 } trainer;
 
 // tells the caller; non-zero asks to stop
@@ -80,9 +81,15 @@ static void note(trainer *r, const char *format, ...) {
     (void)tell(r, OHM_EVENT_NOTE, text);
 }
 
+// a checkpoint is never of a network that is lost, and never knows rows that the disk has not
 static ohm_status save(trainer *r, ohm_error *err) {
     ohm_status status = OHM_OK;
     char path[1024];
+    if (!ohmi_learner_is_finite(r->learner)) {
+        status = ohmi_diverged(r->learner, "a weight", err);
+        goto done;
+    }
+    OHM_TRY(ohmi_run_sync_csv(&r->run, err));
     ohmi_run_file(path, &r->run, "checkpoints/last.safetensors");
     OHM_TRY(ohmi_checkpoint_save(r->learner, path, r->run.config_text, err));
     OHM_TRY(ohmi_run_save_times(&r->run, err));
@@ -96,6 +103,16 @@ static ohm_status row(trainer *r, const char *split, const char *name, double va
     ohmi_position *p = &r->learner->position;
     return ohmi_run_row(&r->run, &p->csv_bytes, (int64_t)p->step, (int)p->epoch, (int)p->task + 1,
                         split, name, value, unit, err);
+}
+
+// what a run ends with that was asked to stop and has saved
+static ohm_status stopped(trainer *r, ohm_error *err) {
+    const ohmi_position *p = &r->learner->position;
+    ohmi_run_log(&r->run, "stopped in task %d, epoch %d", (int)p->task + 1, (int)p->epoch + 1);
+    ohm_status status =
+        ohmi_fail(err, OHM_ERR_INTERRUPTED, "stopped early, the checkpoint is written");
+    ohmi_hint(err, "the same command goes on");
+    return status;
 }
 
 // the rest of the current epoch, from the position
@@ -124,10 +141,7 @@ static ohm_status train_epoch(trainer *r, ohm_error *err) {
             OHM_TRY(save(r, err));
         }
         if (asked) {
-            ohmi_run_log(&r->run, "stopped in task %d, epoch %d", t + 1, (int)p->epoch + 1);
-            status =
-                ohmi_fail(err, OHM_ERR_INTERRUPTED, "stopped early, the checkpoint is written");
-            ohmi_hint(err, "the same command goes on");
+            status = stopped(r, err);
             goto done;
         }
     }
@@ -136,6 +150,14 @@ static ohm_status train_epoch(trainer *r, ohm_error *err) {
     OHM_TRY(row(r, "train", "loss", p->n_seen > 0 ? p->loss_sum / p->n_seen : 0, "nat", err));
     OHM_TRY(row(r, "train", "accuracy", p->n_seen > 0 ? p->n_right / p->n_seen : 0, "1", err));
     OHM_TRY(row(r, "train", "lr", r->config->train.lr * factor, "1", err));
+    if (l->tasks->task[t].validation.n > 0) {
+        ohmi_evaluation held_out;
+        ohmi_learner_prepare(l, t, false);
+        OHM_TRY(ohmi_measure_images(&held_out, l, t, &l->tasks->task[t].validation, l->is_quantised,
+                                    NULL, err));
+        OHM_TRY(row(r, "validation", "loss", held_out.loss, "nat", err));
+        OHM_TRY(row(r, "validation", "accuracy", held_out.accuracy, "1", err));
+    }
     (void)tell(r, OHM_EVENT_EPOCH, NULL);
     p->epoch += 1;
     p->batch = p->loss_sum = p->n_right = p->n_seen = 0;
@@ -179,6 +201,11 @@ static ohm_status finish_task(trainer *r, ohm_error *err) {
     for (int j = 0; j <= t; j++) {
         if (j == t || (keeps_earlier && r->config->run.evaluate == OHMI_EVALUATE_ALL)) {
             OHM_TRY(measure(r, t, j, err));
+            if (tell(r, OHM_EVENT_MEASURED, NULL) != 0) {
+                OHM_TRY(save(r, err));
+                status = stopped(r, err);
+                goto done;
+            }
         }
     }
     OHM_TRY(row(r, "test", "loss", l->learned[t].loss, "nat", err));
@@ -274,7 +301,7 @@ static ohm_status run_learning(trainer *r, ohm_config *config, const ohm_learn_d
     ohmi_run_log(&r->run, "%s with %s, %d threads", has_checkpoint ? "resumed" : "started",
                  r->learner->network->kernels->name, ohmi_threads());
     (void)tell(r, OHM_EVENT_START, has_checkpoint ? "resumed" : "started");
-    r->started_s = r->checkpoint_s = ohmi_now_s();
+    r->checkpoint_s = ohmi_now_s();
     OHM_TRY(learn_tasks(r, err));
     OHM_TRY(ohmi_run_write_metrics(&r->run, r->learner, r->is_identical, err));
     ohmi_run_log(&r->run, "all tasks are learned");
@@ -290,6 +317,7 @@ ohm_status ohm_learn(ohm_config *config, const ohm_learn_def *def, ohm_error *er
     ohm_status status = OHM_OK;
     ohmi_tasks *tasks = NULL;
     trainer r = {.def = def, .is_identical = true};
+    ohmi_c_locale locale = ohmi_c_locale_enter();
     OHM_TRY(ohm_config_check(config, err));
     r.config = ohmi_config_values(config);
     OHM_TRY(run_learning(&r, config, def, &tasks, err));
@@ -298,5 +326,6 @@ done:
     ohmi_run_close(&r.run);
     ohmi_learner_free(&r.learner);
     ohmi_tasks_free(&tasks);
+    ohmi_c_locale_leave(&locale);
     return status;
 }

@@ -322,7 +322,6 @@ ohm_status ohmi_network_new(ohmi_network **out, const ohmi_network_def *def, ohm
     network->kernels = def->kernels;
     network->activation_grid = def->activation_grid;
     network->head_top = def->head_bits ? (float)((1 << (def->head_bits - 1)) - 1) : 0.0f;
-    network->input_step = def->input_step;
     network->max_classes = def->max_classes;
     network->logits_pad = rounded(def->max_classes);
     network->nodes = ohmi_alloc((size_t)build->n_nodes, sizeof *network->nodes);

@@ -5,8 +5,6 @@
 
 #include "network/network.h"
 
-enum { OHMI_MAX_NODES = 256 };
-
 typedef struct {
     ohmi_node nodes[OHMI_MAX_NODES];
     ohmi_layer layers[OHMI_MAX_NODES];

@@ -27,6 +27,8 @@
 #include "ohmwise/status.h"
 #include "quantise/grid.h"
 
+enum { OHMI_MAX_NODES = 256 };
+
 typedef enum {
     OHMI_NODE_INPUT,
     OHMI_NODE_CONV,
@@ -89,7 +91,6 @@ typedef struct {
     const ohmi_kernels *kernels;
     ohmi_grid activation_grid; // n_levels = 0: activations are float
     float head_top;            // largest head weight code, 127; 0 = float head
-    float input_step;          // worth of an input unit when quantised, else 1
     int64_t head_offset;       // trainable parameters before the head
     int64_t n_statistics;
     int head_inputs;

@@ -217,7 +217,7 @@ static void head_backward(ohmi_network *network, const ohmi_node *node, int n, b
 }
 
 void ohmi_network_backward(ohmi_network *network, int n) {
-    bool is_written[256] = {false};
+    bool is_written[OHMI_MAX_NODES] = {false};
     for (int i = network->n_nodes - 1; i > 0; i--) {
         ohmi_node *node = &network->nodes[i];
         ohmi_node *input = &network->nodes[node->input];

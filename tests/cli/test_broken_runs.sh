@@ -134,9 +134,14 @@ for how in "cut" "cut by one" "empty" "noise" "long header" "offsets" "other nam
     if cmp -s "$work/damaged" "$work/run/$last_checkpoint"; then held; else broken "it changed"; fi
 done
 
-# without the checkpoint the run begins anew, and nothing of before passes for its result
+# results without their checkpoint stay as they are until --force; then the run begins anew, and
+# nothing of before passes for its result
 rm "$work/run/$last_checkpoint"
 run learn "$work/tiny.yaml" --out "$work/run" -q
+refused 2
+err "has results but no $last_checkpoint"
+if cmp -s "$work/whole/metrics.json" "$work/run/metrics.json"; then held; else broken "changed"; fi
+run learn "$work/tiny.yaml" --out "$work/run" -q --force
 code 0
 for file in "$last_checkpoint" metrics.csv; do
     if cmp -s "$work/whole/$file" "$work/run/$file"; then held; else broken "'$file' differs"; fi
@@ -164,6 +169,10 @@ code 1
 one_err_line
 err "config.yaml"
 run learn "$work/tiny.yaml" --out "$work/run" -q
+refused 2
+err "has results but no config.yaml"
+if cmp -s "$work/whole/metrics.csv" "$work/run/metrics.csv"; then held; else broken "metrics"; fi
+run learn "$work/tiny.yaml" --out "$work/run" -q --force
 code 0
 if cmp -s "$work/whole/metrics.csv" "$work/run/metrics.csv"; then held; else broken "metrics"; fi
 

@@ -279,7 +279,12 @@ static void hostile_positions_are_refused(void **state) {
                  {offsetof(ohmi_position, batch), -5},
                  {offsetof(ohmi_position, step), (double)INFINITY},
                  {offsetof(ohmi_position, csv_bytes), (double)NAN},
-                 {offsetof(ohmi_position, csv_bytes), -1}};
+                 {offsetof(ohmi_position, csv_bytes), -1},
+                 {offsetof(ohmi_position, is_started), 0.3},
+                 {offsetof(ohmi_position, is_started), 2},
+                 {offsetof(ohmi_position, is_started), (double)NAN},
+                 {offsetof(ohmi_position, task), 1.5},
+                 {offsetof(ohmi_position, batch), 0.5}};
     tiny_learning l;
     ohm_error err;
     tiny_begin(&l, NULL);

@@ -62,7 +62,7 @@ static ohm_config *config_of(const char *const *more) {
     return tiny_config(pairs);
 }
 
-// stops after so many steps, counted over all calls
+// stops after so many steps and measurements
 typedef struct {
     int left, n_steps, n_tasks;
     char note[256];
@@ -74,10 +74,10 @@ static int stop_when_due(void *context, const ohm_event *event) {
         snprintf(s->note, sizeof s->note, "%.200s", event->text);
     }
     s->n_tasks += event->kind == OHM_EVENT_TASK;
-    if (event->kind != OHM_EVENT_STEP) {
+    if (event->kind != OHM_EVENT_STEP && event->kind != OHM_EVENT_MEASURED) {
         return 0;
     }
-    s->n_steps++;
+    s->n_steps += event->kind == OHM_EVENT_STEP;
     return --s->left == 0;
 }
 
@@ -156,6 +156,30 @@ static void stopping_and_going_on_changes_nothing(void **state) {
         assert_true(n_stops > 10);
         assert_same_results(whole, parts);
     }
+}
+
+// images held out are measured after each epoch, in a run that is stopped as well
+static void held_out_images_are_measured(void **state) {
+    (void)state;
+    static const char *const more[] = {"data.validation", "0.25", NULL};
+    stopper s = {.left = 5};
+    ohm_error err;
+    learn_whole("held", more);
+    assert_int_equal(learn("held-parts", more, &s, &err), OHM_ERR_INTERRUPTED);
+    learn_whole("held-parts", more);
+    assert_same_results("held", "held-parts");
+    bytes csv = read_run("held", "metrics.csv");
+    int n_rows = 0;
+    double sum = 0;
+    for (const char *at = csv.data; (at = strstr(at, ",validation,accuracy,")) != NULL; n_rows++) {
+        at += strlen(",validation,accuracy,");
+        const double accuracy = strtod(at, NULL);
+        assert_true(accuracy >= 0 && accuracy <= 1);
+        sum += accuracy;
+    }
+    assert_int_equal(n_rows, TINY_TASKS * 4);
+    assert_true(sum > 1 && sum < n_rows - 1);
+    ohmi_free(csv.data);
 }
 
 static void a_learned_run_is_left_as_it_is(void **state) {
@@ -367,6 +391,7 @@ static void nothing_is_left_in_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stopping_and_going_on_changes_nothing),
+        cmocka_unit_test(held_out_images_are_measured),
         cmocka_unit_test(a_learned_run_is_left_as_it_is),
         cmocka_unit_test(threads_do_not_change_a_run),
         cmocka_unit_test(the_seed_decides),
