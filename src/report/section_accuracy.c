@@ -82,8 +82,8 @@ static void write_bars(ohmi_text *out, const ohmi_run *run) {
         ohmi_text_add(out,
                       "<div class=\"legend\"><span><span class=\"sw s0\"></span>integer: low-bit "
                       "weights and activations, as the chip computes</span><span><span "
-                      "class=\"sw s1\"></span>float: the same network in 32-bit floating "
-                      "point</span></div>");
+                      "class=\"sw s1\"></span>float: the same weights without rounding, "
+                      "in the ranges they were trained in</span></div>");
     }
 }
 
