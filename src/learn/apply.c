@@ -94,7 +94,7 @@ static void effective_work(void *context, int64_t begin, int64_t end, int thread
         for (int64_t g = 0; g < layout->n_groups; g++) {
             const int64_t u = k * layout->n_groups + g;
             const uint8_t was_on = on[g];
-            on[g] = j->bits ? (uint8_t)(j->bits[u / 8] >> (u % 8) & 1) : scale_of(j, u);
+            on[g] = (uint8_t)(j->bits ? j->bits[u / 8] >> (u % 8) & 1 : scale_of(j, u));
 
             // columns of earlier tasks, and free ones, stay as the step before made them
             const bool may_change = j->units->own[u] == j->t + 1 || on[g] != was_on;
