@@ -47,6 +47,10 @@ void ohmcli_each_preset(void (*use)(void *context, const char *name), void *cont
 // Finds a file that comes with the program, as "tools/peer_torch.py". False when there is none.
 bool ohmcli_find_companion(char *path, size_t size_bytes, const char *name);
 
+// The kernels that a command is to use: --backend where it has that option and it was given, else
+// $OHM_BACKEND, else NULL.
+const char *ohmcli_backend(const ohmcli_call *call);
+
 // What --quiet, --verbose and --color said: verbosity is -1, 0 or 1.
 int ohmcli_verbosity(void);
 void ohmcli_set_verbosity(int verbosity);
@@ -74,6 +78,8 @@ int ohmcli_data(int argc, char **argv);
 int ohmcli_explain(int argc, char **argv);
 int ohmcli_doctor(int argc, char **argv);
 int ohmcli_bench(int argc, char **argv);
+int ohmcli_import(int argc, char **argv);
+int ohmcli_export(int argc, char **argv);
 int ohmcli_completion(int argc, char **argv);
 int ohmcli_help_command(int argc, char **argv);
 
@@ -84,6 +90,8 @@ extern const ohmcli_command ohmcli_data_command;
 extern const ohmcli_command ohmcli_explain_command;
 extern const ohmcli_command ohmcli_doctor_command;
 extern const ohmcli_command ohmcli_bench_command;
+extern const ohmcli_command ohmcli_import_command;
+extern const ohmcli_command ohmcli_export_command;
 extern const ohmcli_command ohmcli_completion_command;
 extern const ohmcli_command ohmcli_help_row;
 

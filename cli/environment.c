@@ -124,6 +124,11 @@ const char *ohmcli_data_folder(void) {
     return NULL;
 }
 
+const char *ohmcli_backend(const ohmcli_call *call) {
+    const char *given = ohmcli_value(call, "backend");
+    return given != NULL ? given : variable("OHM_BACKEND");
+}
+
 static bool is_file(const char *path) {
     struct stat status;
     return stat(path, &status) == 0 && !S_ISDIR(status.st_mode);

@@ -104,18 +104,14 @@ int ohmcli_eval(int argc, char **argv) {
     }
     const char *run = call.operands[0];
     const char *on = ohmcli_value(&call, "on");
-    const char *environment_backend = getenv("OHM_BACKEND");
     int threads = 0;
     ohm_eval_def def = {
         .task = -1,
         .data_folder =
             ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder(),
-        .backend = ohmcli_value(&call, "backend"),
+        .backend = ohmcli_backend(&call),
         .logits_path = ohmcli_value(&call, "logits"),
     };
-    if (def.backend == NULL && environment_backend != NULL && environment_backend[0] != '\0') {
-        def.backend = environment_backend;
-    }
     if (!ohmcli_integer(&call, "threads", 0, 256, &threads)) {
         return OHMCLI_USAGE;
     }

@@ -69,9 +69,8 @@ static int set_key(ohm_config *config, const char *assignment) {
     return OHMCLI_DONE;
 }
 
-// Sets a key from an environment variable, when that is set.
-static int set_from_variable(ohm_config *config, const char *key, const char *variable) {
-    const char *value = getenv(variable);
+// Sets a key from the environment; value NULL or empty = nothing there.
+static int set_from_environment(ohm_config *config, const char *key, const char *value) {
     ohm_error err = {0};
     if (value != NULL && value[0] != '\0' && ohm_config_set(config, key, value, &err) < 0) {
         return ohmcli_error(&err);
@@ -89,9 +88,9 @@ static int fill_config(ohm_config *config, const ohmcli_call *call) {
     if (ohm_config_load(config, path, &err) < 0) {
         return ohmcli_error(&err);
     }
-    int code = set_from_variable(config, "threads", "OHM_THREADS");
+    int code = set_from_environment(config, "threads", getenv("OHM_THREADS"));
     if (code == OHMCLI_DONE) {
-        code = set_from_variable(config, "backend", "OHM_BACKEND");
+        code = set_from_environment(config, "backend", ohmcli_backend(call));
     }
     for (int i = 1; i < call->n_operands && code == OHMCLI_DONE; i++) {
         code = set_key(config, call->operands[i]);
