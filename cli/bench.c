@@ -4,7 +4,10 @@
 // A busy machine slows both sides alike only while they run side by side in time, so the two take
 // turns, round by round; what is printed are medians over the rounds and ratios of medians:
 //   {"schema", "rounds", "ohmwise": {...}, "peer": {...} or null,
-//    "ratios": [{"ohmwise", "peer", "times_faster"}]}    times_faster = peer step_s / own step_s
+//    "ratios": [{"ohmwise", "peer", "times_faster", "times_less_memory"}]}
+//   times_faster = peer step_s / own step_s; times_less_memory likewise, of peak_rss_bytes
+// The peak of the memory can be told only of a process that does nothing else: after the rounds
+// each way of both sides runs once more, alone in a process of its own.
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +20,7 @@
 
 static const char *const benches[] = {"train", NULL};
 static const char *const peer_choices[] = {"auto", "none", NULL};
+static const char *const way_choices[] = {"dense", "xst", "xst 4-bit", NULL};
 
 static const ohmcli_option options[] = {
     {.name = "model", .value = "M", .help = "network (vgg16_bn)"},
@@ -26,6 +30,10 @@ static const ohmcli_option options[] = {
     {.name = "repeats", .value = "R", .help = "timed steps a way and round (5)"},
     {.name = "rounds", .value = "K", .help = "turns of both sides (3)"},
     {.name = "threads", .letter = 'j', .value = "N", .help = "threads of both sides, 0 = all CPUs"},
+    {.name = "way",
+     .value = "WAY",
+     .help = "only one of: dense, xst, 'xst 4-bit'",
+     .choices = way_choices},
     {.name = "peer", .value = "WHICH", .help = "auto or none", .choices = peer_choices},
     {0},
 };
@@ -47,7 +55,7 @@ enum { MAX_ROUNDS = 32 };
 
 typedef struct {
     ohm_bench_train_def def;
-    int rounds, threads;
+    int rounds;
     const char *python;      // NULL = no peer
     char script[4096];       // of the peer
     json_t *own[MAX_ROUNDS]; // (rounds)
@@ -70,22 +78,101 @@ static int run_own(json_t **out, const ohmcli_contest *contest) {
     return OHMCLI_DONE;
 }
 
-// One turn of the peer.
-static int run_peer(json_t **out, const ohmcli_contest *contest) {
-    char expand[32];
-    char batch[32];
-    char repeats[32];
-    char threads[32];
-    snprintf(expand, sizeof expand, "%.17g", contest->def.expand);
-    snprintf(batch, sizeof batch, "%d", contest->def.batch);
-    snprintf(repeats, sizeof repeats, "%d", contest->def.repeats);
-    snprintf(threads, sizeof threads, "%d", contest->threads);
-    const char *const arguments[] = {
-        contest->python, contest->script, "--model", contest->def.model, "--expand",
-        expand,          "--batch",       batch,     "--repeats",        repeats,
-        "--threads",     threads,         NULL};
-    *out = ohmcli_peer_run(arguments);
-    return *out != NULL ? OHMCLI_DONE : OHMCLI_FAILED;
+// The threads that this program computes with, as its first document says; for the other processes.
+static int threads_of(const ohmcli_contest *contest) {
+    return (int)json_integer_value(json_object_get(contest->own[0], "threads"));
+}
+
+// A process with the size of this contest: the program and its words before, one more word and its
+// value after, none when NULL.
+static json_t *run_process(const ohmcli_contest *contest, const char *const *program, int repeats,
+                           const char *way, const char *const *rest) {
+    char text[4][32];
+    const char *arguments[32];
+    int n = 0;
+    snprintf(text[0], sizeof text[0], "%.17g", contest->def.expand);
+    snprintf(text[1], sizeof text[1], "%d", contest->def.batch);
+    snprintf(text[2], sizeof text[2], "%d", repeats);
+    snprintf(text[3], sizeof text[3], "%d", threads_of(contest));
+    const char *const size[] = {"--model",
+                                contest->def.model,
+                                "--expand",
+                                text[0],
+                                "--batch",
+                                text[1],
+                                "--repeats",
+                                text[2],
+                                "--threads",
+                                text[3],
+                                way != NULL ? "--way" : NULL,
+                                way,
+                                NULL};
+    const char *const *const lists[] = {program, size, rest};
+    for (int l = 0; l < 3; l++) {
+        for (int i = 0; lists[l] != NULL && lists[l][i] != NULL; i++) {
+            arguments[n++] = lists[l][i];
+        }
+    }
+    arguments[n] = NULL;
+    return ohmcli_peer_run(arguments);
+}
+
+// Timed steps of the peer in all its ways, or a few in one way alone.
+static json_t *run_peer(const ohmcli_contest *contest, int repeats, const char *way) {
+    const char *const program[] = {contest->python, contest->script, NULL};
+    return run_process(contest, program, repeats, way, NULL);
+}
+
+// This program in a process of its own, in one way alone.
+static json_t *run_own_alone(const ohmcli_contest *contest, const char *way) {
+    const char *const program[] = {"/proc/self/exe", "bench", "train", NULL};
+    const char *const rest[] = {
+        "--backend", contest->def.backend, "--rounds", "1", "--peer", "none", "--quiet", NULL};
+    return run_process(contest, program, 1, way, rest);
+}
+
+// Moves the peak of a process that had one way only to that way.
+static void keep_peak(json_t *way, json_t *document) {
+    json_t *peak = json_object_get(document, "peak_rss_bytes");
+    if (peak != NULL) {
+        json_object_set(way, "peak_rss_bytes", peak);
+    }
+    json_object_del(document, "peak_rss_bytes");
+}
+
+// The peak of each way, from a process of its own; that of all ways together says nothing.
+static int measure_memory(const ohmcli_contest *contest, json_t *own, json_t *peer) {
+    json_t *const sides[] = {own, peer};
+    if (ohmcli_verbosity() >= 0) {
+        fprintf(stderr, "memory\n");
+    }
+    for (int side = 0; side < 2; side++) {
+        size_t i;
+        json_t *way;
+        json_array_foreach(json_object_get(sides[side], "ways"), i, way) {
+            const char *name = json_string_value(json_object_get(way, "name"));
+            json_t *alone = side == 0 ? run_own_alone(contest, name) : run_peer(contest, 1, name);
+            if (alone == NULL) {
+                return OHMCLI_FAILED;
+            }
+            if (side == 0) {
+                const json_t *ways = json_object_get(json_object_get(alone, "ohmwise"), "ways");
+                keep_peak(way, json_array_get(ways, 0));
+            } else {
+                keep_peak(way, alone);
+            }
+            json_decref(alone);
+        }
+        json_object_del(sides[side], "peak_rss_bytes");
+    }
+    return OHMCLI_DONE;
+}
+
+// theirs / ours of a figure; null when one of them has none.
+static json_t *quotient(const json_t *theirs, const json_t *ours, const char *key) {
+    const double own = json_number_value(json_object_get(ours, key));
+    const double peer = json_number_value(json_object_get(theirs, key));
+    return own > 0 && peer > 0 ? json_real(peer / own) : json_null();
 }
 
 // Every way of ours against every way of the peer's, by their medians.
@@ -97,17 +184,39 @@ static json_t *ratios(const json_t *own, const json_t *peer) {
     const json_t *theirs;
     json_array_foreach(json_object_get(own, "ways"), i, ours) {
         json_array_foreach(json_object_get(peer, "ways"), j, theirs) {
-            const double own_s = json_number_value(json_object_get(ours, "step_s"));
-            const double peer_s = json_number_value(json_object_get(theirs, "step_s"));
-            if (own_s > 0 && peer_s > 0) {
-                json_array_append_new(list, json_pack("{s:O, s:O, s:f}", "ohmwise",
-                                                      json_object_get(ours, "name"), "peer",
-                                                      json_object_get(theirs, "name"),
-                                                      "times_faster", peer_s / own_s));
-            }
+            json_array_append_new(
+                list, json_pack("{s:O, s:O, s:o, s:o}", "ohmwise", json_object_get(ours, "name"),
+                                "peer", json_object_get(theirs, "name"), "times_faster",
+                                quotient(theirs, ours, "step_s"), "times_less_memory",
+                                quotient(theirs, ours, "peak_rss_bytes")));
         }
     }
     return list;
+}
+
+// What the rounds gave, as one document on stdout.
+static int print_medians(const ohmcli_contest *contest) {
+    const bool has_peer = contest->python != NULL;
+    json_t *own = ohmcli_peer_median(contest->own, contest->rounds);
+    json_t *peer = has_peer ? ohmcli_peer_median(contest->peer, contest->rounds) : json_null();
+    int code = OHMCLI_DONE;
+    if (contest->def.way != NULL) {
+        keep_peak(json_array_get(json_object_get(own, "ways"), 0), own);
+    } else {
+        code = measure_memory(contest, own, peer);
+    }
+    json_t *faster = ratios(own, peer);
+    json_t *root = json_pack("{s:i, s:i, s:o, s:o, s:o}", "schema", 1, "rounds", contest->rounds,
+                             "ohmwise", own, "peer", peer, "ratios", faster);
+    if (root == NULL) {
+        return ohmcli_fail(OHMCLI_FAILED, "out of memory");
+    }
+    if (code == OHMCLI_DONE) {
+        json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+        putchar('\n');
+    }
+    json_decref(root);
+    return code;
 }
 
 // Both sides in turn, then the medians.
@@ -119,23 +228,12 @@ static int contest_run(ohmcli_contest *contest) {
         }
         code = run_own(&contest->own[round], contest);
         if (code == OHMCLI_DONE && contest->python != NULL) {
-            code = run_peer(&contest->peer[round], contest);
+            contest->peer[round] = run_peer(contest, contest->def.repeats, NULL);
+            code = contest->peer[round] != NULL ? OHMCLI_DONE : OHMCLI_FAILED;
         }
     }
     if (code == OHMCLI_DONE) {
-        const bool has_peer = contest->python != NULL;
-        json_t *own = ohmcli_peer_median(contest->own, contest->rounds);
-        json_t *peer = has_peer ? ohmcli_peer_median(contest->peer, contest->rounds) : json_null();
-        json_t *faster = ratios(own, peer);
-        json_t *root = json_pack("{s:i, s:i, s:o, s:o, s:o}", "schema", 1, "rounds",
-                                 contest->rounds, "ohmwise", own, "peer", peer, "ratios", faster);
-        if (root == NULL) {
-            code = ohmcli_fail(OHMCLI_FAILED, "out of memory");
-        } else {
-            json_dumpf(root, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-            putchar('\n');
-        }
-        json_decref(root);
+        code = print_medians(contest);
     }
     for (int round = 0; round < contest->rounds; round++) {
         json_decref(contest->own[round]);
@@ -166,29 +264,27 @@ int ohmcli_bench(int argc, char **argv) {
         return ohmcli_usage(&ohmcli_bench_command, "no benchmark '%s', there is: train",
                             call.operands[0]);
     }
+    int threads = 0;
     const char *model = ohmcli_value(&call, "model");
-    const char *backend = ohmcli_value(&call, "backend");
-    const char *environment_backend = getenv("OHM_BACKEND");
-    if (backend == NULL && environment_backend != NULL && environment_backend[0] != '\0') {
-        backend = environment_backend;
-    }
+    const char *backend = ohmcli_backend(&call);
     ohmcli_contest contest = {
         .def = {.model = model != NULL ? model : "vgg16_bn",
                 .expand = 1.5,
                 .batch = 32,
                 .backend = backend != NULL ? backend : "auto",
-                .repeats = 5},
+                .repeats = 5,
+                .way = ohmcli_value(&call, "way")},
         .rounds = 3,
     };
     if (!ohmcli_real(&call, "expand", 0.01, 16, &contest.def.expand) ||
         !ohmcli_integer(&call, "batch", 2, 4096, &contest.def.batch) ||
         !ohmcli_integer(&call, "repeats", 1, 1000, &contest.def.repeats) ||
         !ohmcli_integer(&call, "rounds", 1, MAX_ROUNDS, &contest.rounds) ||
-        !ohmcli_integer(&call, "threads", 0, 256, &contest.threads)) {
+        !ohmcli_integer(&call, "threads", 0, 256, &threads)) {
         return OHMCLI_USAGE;
     }
     if (ohmcli_has(&call, "threads")) {
-        ohm_set_threads(contest.threads);
+        ohm_set_threads(threads);
     }
 
     // the peer has this one network

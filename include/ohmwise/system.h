@@ -23,9 +23,11 @@ typedef struct {
     int batch;           // 32
     const char *backend; // "auto"
     int repeats;         // timed steps; the median is reported
+    const char *way;     // "dense", "xst" or "xst 4-bit" alone; NULL = all, in turn
 } ohm_bench_train_def;
 
-// Times whole training steps: dense float, XST float, XST 4-bit; and where the time goes.
+// Times whole training steps: dense, XST, XST 4-bit; and where the time goes. peak_rss_bytes is of
+// the process: of one way only where that is all the process did.
 // One JSON document; release with ohm_text_free.
 OHM_API OHM_NODISCARD ohm_status ohm_bench_train(char **json, const ohm_bench_train_def *def,
                                                  ohm_error *err);
