@@ -17,7 +17,7 @@ shown() {
 
 run --help
 shown
-for command in learn eval report data explain doctor bench completion help; do
+for command in learn eval report data import export explain doctor bench completion help; do
     run --help
     out "  $command "
     run "$command" --help

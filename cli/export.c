@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ohmwise export RUN FILE --task N`: one task's network for other programs.
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "ohmwise/exchange.h"
+#include "run_results.h"
+
+static const char *const format_choices[] = {"safetensors", NULL};
+
+static const ohmcli_option options[] = {
+    {.name = "task", .value = "TASK", .help = "its number from 1, or its name; else the only one"},
+    {.name = "format",
+     .value = "FORMAT",
+     .help = "of the file; else as its name ends",
+     .choices = format_choices},
+    {0},
+};
+
+const ohmcli_command ohmcli_export_command = {
+    .name = "export",
+    .summary = "Write one task's network for other programs",
+    .operands = "RUN FILE",
+    .min_operands = 2,
+    .max_operands = 2,
+    .example = "export runs/first first.safetensors --task 1",
+    .notes = "The weights have the task's masks applied and are named as PyTorch's models name\n"
+             "them; in a quantised run they are rounded, activations are not.",
+    .options = options,
+    .complete = OHMCLI_COMPLETE_FOLDER,
+    .run = ohmcli_export,
+};
+
+// How many tasks a run has learned; -1 after an error was said.
+static int n_tasks_of(const char *run) {
+    json_t *metrics = ohmcli_run_metrics(run);
+    const int n = metrics != NULL ? (int)json_array_size(json_object_get(metrics, "tasks")) : -1;
+    json_decref(metrics);
+    return n;
+}
+
+int ohmcli_export(int argc, char **argv) {
+    ohmcli_call call;
+    const int done = ohmcli_parse(&call, &ohmcli_export_command, argc, argv);
+    if (done >= 0) {
+        return done;
+    }
+    ohm_error err = {0};
+    const char *run = call.operands[0], *file = call.operands[1];
+    const char *task = ohmcli_value(&call, "task"), *format = ohmcli_value(&call, "format");
+    ohm_export_def def = {.task = 0, .format = OHM_EXPORT_SAFETENSORS};
+    const char *dot = strrchr(file, '.');
+    if (format == NULL && (dot == NULL || strcmp(dot + 1, format_choices[0]) != 0)) {
+        return ohmcli_usage(&ohmcli_export_command,
+                            "'%s' does not end in .safetensors, give --format", file);
+    }
+    if (task == NULL) {
+        const int n = n_tasks_of(run);
+        if (n < 0) {
+            return OHMCLI_BAD_DATA;
+        }
+        if (n > 1) {
+            return ohmcli_usage(&ohmcli_export_command, "'%s' has %d tasks, give --task", run, n);
+        }
+    }
+    if (task != NULL) {
+        def.task = ohmcli_run_task(run, task);
+        if (def.task < 0) {
+            return OHMCLI_USAGE;
+        }
+    }
+    if (ohm_export(file, run, &def, &err) < 0) {
+        return ohmcli_error(&err);
+    }
+    printf("%s\n", file);
+    return OHMCLI_DONE;
+}
