@@ -19,7 +19,7 @@
 
 enum { MAX_THREADS = 256, SPINS = 4000 };
 
-static atomic_int n_chosen; // 0 = as many as CPUs
+static atomic_int n_chosen; // 0 = not asked for yet
 
 // the loop being run; written by the caller while nobody is inside
 static struct {
@@ -54,17 +54,19 @@ void ohmi_set_threads(int n_threads) {
                  n_threads < 1 ? 1 : (n_threads > MAX_THREADS ? MAX_THREADS : n_threads));
 }
 
+// Workspaces are sized once, a part for each thread: the count stays as it was first found, also
+// where the process may later use more CPUs.
 int ohmi_threads(void) {
-    const int n = atomic_load(&n_chosen);
-    return n > 0 ? n : cpus();
+    int n = atomic_load(&n_chosen);
+    if (n == 0) {
+        const int found = cpus();
+        n = atomic_compare_exchange_strong(&n_chosen, &n, found) ? found : n;
+    }
+    return n;
 }
 
 void ohm_set_threads(int n_threads) {
-    if (n_threads > 0) {
-        ohmi_set_threads(n_threads);
-    } else {
-        atomic_store(&n_chosen, 0);
-    }
+    ohmi_set_threads(n_threads > 0 ? n_threads : cpus());
 }
 
 // takes blocks until there are none

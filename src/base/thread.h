@@ -8,7 +8,8 @@
 // A piece of work: indices begin <= i < end, run as thread 0 .. ohmi_threads()-1.
 typedef void ohmi_work(void *context, int64_t begin, int64_t end, int thread);
 
-// Sets and reads the number of threads (1 .. 256). Default: the CPUs this process may run on.
+// Sets and reads the number of threads (1 .. 256). Default: the CPUs this process
+// may run on when it is first asked for.
 void ohmi_set_threads(int n_threads);
 int ohmi_threads(void);
 

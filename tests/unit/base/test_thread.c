@@ -93,7 +93,25 @@ static void test_counts(void **state) {
 
     // 0 = the CPUs this process may use
     ohm_set_threads(0);
-    assert_int_equal(ohmi_threads(), CPU_COUNT(&set) < 256 ? CPU_COUNT(&set) : 256);
+    const int all = CPU_COUNT(&set) < 256 ? CPU_COUNT(&set) : 256;
+    assert_int_equal(ohmi_threads(), all);
+
+    // the count is asked for once: it does not follow the CPUs, whatever is sized by it
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (size_t i = 0; CPU_COUNT(&one) == 0; i++) {
+        if (CPU_ISSET(i, &set)) {
+            CPU_SET(i, &one);
+        }
+    }
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(ohmi_threads(), all);
+    ohm_set_threads(0);
+    assert_int_equal(ohmi_threads(), 1);
+    assert_int_equal(sched_setaffinity(0, sizeof set, &set), 0);
+    assert_int_equal(ohmi_threads(), 1);
+    ohm_set_threads(0);
+    assert_int_equal(ohmi_threads(), all);
 }
 
 // A loop whose blocks wait until `wanted` threads are inside at once (or a while has passed).
