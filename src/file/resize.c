@@ -20,9 +20,9 @@
 // The weights of one axis: output o takes taps[o] samples from first[o].
 typedef struct {
     int room;        // taps at most
-    int *first;      // (n_out)
-    int *taps;       // (n_out)
-    int32_t *weight; // (n_out, room)
+    int *first;      // (n_kept)
+    int *taps;       // (n_kept)
+    int32_t *weight; // (n_kept, room)
 } axis;
 
 static void free_axis(axis *a) {
@@ -31,19 +31,20 @@ static void free_axis(axis *a) {
     ohmi_free(a->weight);
 }
 
-static ohm_status new_axis(axis *a, int n_out, int n_in, ohm_error *err) {
+// The weights of n_kept outputs from `skipped` on, of n_out.
+static ohm_status new_axis(axis *a, int n_out, int skipped, int n_kept, int n_in, ohm_error *err) {
     const double scale = (double)n_in / (double)n_out, radius = scale > 1.0 ? scale : 1.0;
     a->room = (int)ceil(radius) * 2 + 1;
-    a->first = ohmi_alloc((size_t)n_out, sizeof *a->first);
-    a->taps = ohmi_alloc((size_t)n_out, sizeof *a->taps);
-    a->weight = ohmi_alloc((size_t)n_out * (size_t)a->room, sizeof *a->weight);
+    a->first = ohmi_alloc((size_t)n_kept, sizeof *a->first);
+    a->taps = ohmi_alloc((size_t)n_kept, sizeof *a->taps);
+    a->weight = ohmi_alloc((size_t)n_kept * (size_t)a->room, sizeof *a->weight);
     double *w = ohmi_alloc((size_t)a->room, sizeof *w);
     if (a->first == NULL || a->taps == NULL || a->weight == NULL || w == NULL) {
         ohmi_free(w);
         return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory to resize an image");
     }
-    for (int o = 0; o < n_out; o++) {
-        const double x = ((double)o + 0.5) * scale;
+    for (int o = 0; o < n_kept; o++) {
+        const double x = ((double)(skipped + o) + 0.5) * scale;
         int begin = (int)floor(x - radius + 0.5), end = (int)floor(x + radius + 0.5);
         begin = begin < 0 ? 0 : begin;
         end = end > n_in ? n_in : end;
@@ -75,32 +76,39 @@ static uint8_t round_byte(int32_t sum) {
     return (uint8_t)((sum + ONE / 2) >> 20);
 }
 
-ohm_status ohmi_resize(uint8_t *out, int out_height, int out_width, const uint8_t *in,
-                       int in_height, int in_width, int channels, ohm_error *err) {
+// A window of the resized image, and nothing else of it, is computed: `out` (height, width,
+// channels) from its row `top` and column `left`.
+typedef struct {
+    int top, left, height, width;
+} window;
+
+static ohm_status resize(uint8_t *out, window kept, int out_height, int out_width,
+                         const uint8_t *in, int in_height, int in_width, int channels,
+                         ohm_error *err) {
     ohm_status status = OHM_OK;
     axis across = {0}, down = {0};
     const size_t row_in = (size_t)in_width * (size_t)channels;
-    const size_t row_out = (size_t)out_width * (size_t)channels;
-    uint8_t *half = NULL; // (in_height, out_width, channels)
-    if (out_height == in_height && out_width == in_width) {
-        memcpy(out, in, row_in * (size_t)in_height);
-        return OHM_OK;
-    }
-    OHM_TRY(new_axis(&across, out_width, in_width, err));
-    OHM_TRY(new_axis(&down, out_height, in_height, err));
-    half = ohmi_alloc((size_t)in_height, row_out);
+    const size_t row_out = (size_t)kept.width * (size_t)channels;
+    uint8_t *half = NULL; // (end - begin, kept.width, channels)
+    OHM_TRY(new_axis(&across, out_width, kept.left, kept.width, in_width, err));
+    OHM_TRY(new_axis(&down, out_height, kept.top, kept.height, in_height, err));
+
+    // rows of the image that the window sees
+    const int begin = down.first[0];
+    const int end = down.first[kept.height - 1] + down.taps[kept.height - 1];
+    half = ohmi_alloc((size_t)(end - begin), row_out);
     if (half == NULL) {
         status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory to resize an image");
         goto done;
     }
 
     // along x
-    for (int y = 0; y < in_height; y++) {
-        for (int x = 0; x < out_width; x++) {
+    for (int y = begin; y < end; y++) {
+        for (int x = 0; x < kept.width; x++) {
             const int32_t *w = across.weight + (size_t)x * (size_t)across.room;
             const uint8_t *from =
                 in + (size_t)y * row_in + (size_t)across.first[x] * (size_t)channels;
-            uint8_t *to = half + (size_t)y * row_out + (size_t)x * (size_t)channels;
+            uint8_t *to = half + (size_t)(y - begin) * row_out + (size_t)x * (size_t)channels;
             for (int c = 0; c < channels; c++) {
                 int32_t sum = 0;
                 for (int i = 0; i < across.taps[x]; i++) {
@@ -112,9 +120,9 @@ ohm_status ohmi_resize(uint8_t *out, int out_height, int out_width, const uint8_
     }
 
     // along y
-    for (int y = 0; y < out_height; y++) {
+    for (int y = 0; y < kept.height; y++) {
         const int32_t *w = down.weight + (size_t)y * (size_t)down.room;
-        const uint8_t *from = half + (size_t)down.first[y] * row_out;
+        const uint8_t *from = half + (size_t)(down.first[y] - begin) * row_out;
         uint8_t *to = out + (size_t)y * row_out;
         for (size_t j = 0; j < row_out; j++) {
             int32_t sum = 0;
@@ -132,6 +140,16 @@ done:
     return status;
 }
 
+ohm_status ohmi_resize(uint8_t *out, int out_height, int out_width, const uint8_t *in,
+                       int in_height, int in_width, int channels, ohm_error *err) {
+    if (out_height == in_height && out_width == in_width) {
+        memcpy(out, in, (size_t)in_height * (size_t)in_width * (size_t)channels);
+        return OHM_OK;
+    }
+    const window all = {0, 0, out_height, out_width};
+    return resize(out, all, out_height, out_width, in, in_height, in_width, channels, err);
+}
+
 ohm_status ohmi_resize_square(uint8_t *out, int side, const uint8_t *in, int in_height,
                               int in_width, int channels, ohm_error *err) {
     // the long side in proportion, rounded
@@ -145,20 +163,11 @@ ohm_status ohmi_resize_square(uint8_t *out, int side, const uint8_t *in, int in_
         return ohmi_fail(err, OHM_ERR_FORMAT, "an image of %d x %d pixels is too narrow", in_width,
                          in_height);
     }
-    uint8_t *whole = ohmi_alloc((size_t)height * (size_t)width, (size_t)channels);
-    if (whole == NULL) {
-        return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory to resize an image");
+    if (height == in_height && width == in_width && height == width) {
+        return ohmi_resize(out, side, side, in, in_height, in_width, channels, err);
     }
-    ohm_status status =
-        ohmi_resize(whole, (int)height, (int)width, in, in_height, in_width, channels, err);
 
-    // the square in the middle
-    size_t top = (size_t)(height - side) / 2, left = (size_t)(width - side) / 2;
-    for (size_t y = 0; status == OHM_OK && y < (size_t)side; y++) {
-        memcpy(out + y * (size_t)side * (size_t)channels,
-               whole + ((top + y) * (size_t)width + left) * (size_t)channels,
-               (size_t)side * (size_t)channels);
-    }
-    ohmi_free(whole);
-    return status;
+    // of that, the square in the middle
+    const window middle = {(int)(height - side) / 2, (int)(width - side) / 2, side, side};
+    return resize(out, middle, (int)height, (int)width, in, in_height, in_width, channels, err);
 }

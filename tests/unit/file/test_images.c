@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <spng.h>
+#include <sys/resource.h>
 #include <turbojpeg.h>
 
 #include "base/memory.h"
@@ -143,6 +144,48 @@ static void test_resize(void **state) {
     ohmi_free(flat);
 }
 
+// The square of a scaled picture is the middle of the whole, byte for byte; a picture of one row
+// takes no more memory than the square needs.
+static void test_middle(void **state) {
+    (void)state;
+    static const int sizes[][2] = {{13, 21}, {21, 13}, {3, 40}, {40, 5}};
+    static uint8_t whole[200 * 200 * 3], out[30 * 30 * 3];
+    ohm_error err;
+    draw();
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        for (int side = 1; side <= 14; side += 3) {
+            const int h = sizes[s][0], w = sizes[s][1];
+            const int out_h = h > w ? (h * side + w / 2) / w : side;
+            const int out_w = h > w ? side : (w * side + h / 2) / h;
+            const int top = (out_h - side) / 2, left = (out_w - side) / 2;
+            assert_true(out_h * out_w * 3 <= (int)sizeof whole);
+            assert_int_equal(ohmi_resize(whole, out_h, out_w, picture, h, w, 3, &err), OHM_OK);
+            assert_int_equal(ohmi_resize_square(out, side, picture, h, w, 3, &err), OHM_OK);
+            for (int y = 0; y < side; y++) {
+                assert_memory_equal(out + y * side * 3, whole + ((top + y) * out_w + left) * 3,
+                                    (size_t)side * 3);
+            }
+        }
+    }
+
+    struct rusage before, after;
+    uint8_t *square = ohmi_alloc(1024 * 1024, 3);
+    uint8_t *row = ohmi_alloc(1000, 3);
+    memset(row, 77, 3000);
+    assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+    const ohm_status wide = ohmi_resize_square(square, 1024, row, 1, 1000, 3, &err);
+    const ohm_status high = ohmi_resize_square(square, 1024, row, 1000, 1, 3, &err);
+    assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+    assert_true(after.ru_maxrss - before.ru_maxrss < 100000); // KiB
+    assert_int_equal(wide, OHM_OK);
+    assert_int_equal(high, OHM_OK);
+    assert_int_equal(square[0], 77);
+    assert_int_equal(square[1024 * 1024 * 3 - 1], 77);
+    ohmi_free(square);
+    ohmi_free(row);
+    assert_int_equal(ohmi_live_blocks(), 0);
+}
+
 // The square keeps the middle: columns 4 .. 16 of a picture that needs no scaling.
 static void test_square(void **state) {
     (void)state;
@@ -158,10 +201,8 @@ static void test_square(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_png),
-        cmocka_unit_test(test_jpeg),
-        cmocka_unit_test(test_resize),
-        cmocka_unit_test(test_square),
+        cmocka_unit_test(test_png),    cmocka_unit_test(test_jpeg),   cmocka_unit_test(test_resize),
+        cmocka_unit_test(test_square), cmocka_unit_test(test_middle),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
 }
