@@ -19,6 +19,7 @@
 
 #define N_FIELDS 7
 #define MAX_EPOCHS 100000
+#define MAX_PLACES (1 << 20) // epochs of all tasks together; a place has four curves
 
 static const char *const field_names[N_FIELDS] = {"step", "epoch", "task", "split",
                                                   "name", "value", "unit"};
@@ -175,6 +176,22 @@ ohm_status ohmi_curves_read(ohmi_run *run, char *csv, ohm_error *err) {
                 curves->n_epochs = r.epoch - curves->first_epoch + 1;
             }
         }
+    }
+
+    // a file of two lines a task can span any number of epochs
+    int64_t n_places = 0;
+    for (int i = 0; i < run->n_tasks; ++i) {
+        n_places += run->curves[i].n_epochs;
+    }
+    if (n_places > MAX_PLACES) {
+        for (int i = 0; i < run->n_tasks; ++i) {
+            run->curves[i].n_epochs = 0;
+        }
+        ohmi_text_printf(&run->remarks,
+                         "<li><code>metrics.csv</code> spans %" PRId64
+                         " epochs of all tasks together, too many for curves (at most %d).</li>",
+                         n_places, MAX_PLACES);
+        goto done;
     }
     for (int i = 0; i < run->n_tasks; ++i) {
         const size_t n_values = (size_t)(OHMI_N_CURVES * run->curves[i].n_epochs);
