@@ -21,6 +21,7 @@
 #include "file/tree.h"
 
 #define CHUNK ((size_t)1 << 18)
+#define LEVELS 60 // of folders in an archive; ohmi_tree_remove takes a few more
 
 // Opens a file as an archive; NULL when it is none.
 static struct archive *open_archive(const char *path, struct archive_entry **first) {
@@ -62,6 +63,7 @@ static const char *fault_of(const char *name) {
     if (name[0] == '/') {
         return "has an absolute path";
     }
+    int levels = 0;
     for (const char *part = name; *part != '\0';) {
         size_t length = strcspn(part, "/");
         if (length == 2 && part[0] == '.' && part[1] == '.') {
@@ -69,6 +71,9 @@ static const char *fault_of(const char *name) {
         }
         if (length > NAME_MAX) {
             return "has a name that is too long";
+        }
+        if (++levels > LEVELS) {
+            return "lies in too many folders";
         }
         part += length;
         part += strspn(part, "/");

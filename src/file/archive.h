@@ -16,8 +16,8 @@ typedef struct {
 typedef int ohmi_archive_progress(void *context, int64_t bytes);
 
 // Unpacks into folder, which must not be there yet. Refused, with the entry's name: absolute paths,
-// "..", links, devices, a name that comes twice, and more than the limits. After a failure the
-// folder is gone again.
+// "..", links, devices, a name that comes twice, more than 60 levels, and more than the limits.
+// After a failure the folder is gone again.
 OHM_NODISCARD ohm_status ohmi_archive_unpack(const char *folder, const char *path,
                                              ohmi_archive_limits limits,
                                              ohmi_archive_progress *progress, void *context,

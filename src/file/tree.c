@@ -1,38 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole folders. See tree.h.
+// Removing a folder. See tree.h.
 #include "file/tree.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/atomic_file.h"
-#include "base/fail.h"
-
-#define DEPTH_MAX 64
-
-ohm_status ohmi_tree_new(char *path, size_t room, const char *folder, const char *name,
-                         ohm_error *err) {
-    ohm_status status = ohmi_make_folder(folder, err);
-    if (status < 0) {
-        return status;
-    }
-    int length = snprintf(path, room, "%s/.%s-XXXXXX", folder, name);
-    if (length < 0 || (size_t)length >= room) {
-        return ohmi_fail(err, OHM_ERR_IO, "the path '%.80s...' is too long", folder);
-    }
-    if (mkdtemp(path) == NULL) {
-        ohmi_fail(err, OHM_ERR_IO, "cannot write in '%s': %s", folder, strerror(errno));
-        ohmi_place(err, folder, 0, 0);
-        return OHM_ERR_IO;
-    }
-    return OHM_OK;
-}
+#define DEPTH_MAX 64 // levels; each has an open file while those below are removed
 
 // Removes name in the folder open as parent.
 static int remove_at(int parent, const char *name, int depth) {

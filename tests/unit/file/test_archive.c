@@ -116,6 +116,29 @@ static void test_hostile(void **state) {
     assert_int_equal(access("/tmp/ohm-test-evil", F_OK), -1);
 }
 
+// The deepest that is taken can be removed again; one level more is refused.
+static void test_levels(void **state) {
+    (void)state;
+    char name[256] = "";
+    for (int i = 0; i < 59; i++) {
+        strcat(name, "d/");
+    }
+    strcat(name, "f");
+    for (int more = 0; more < 2; more++) {
+        ohm_error err = {0};
+        const item items[] = {{"first", NULL, AE_IFREG, 4, 0}, {name, NULL, AE_IFREG, 4, 0}};
+        const char *path = archive_of("deep.tar.gz", items, 2, 0);
+        assert_int_equal(ohmi_archive_unpack(scratch_path("out"), path, limits, NULL, NULL, &err),
+                         more ? OHM_ERR_FORMAT : OHM_OK);
+        assert_true(!more || strstr(err.message, "too many folders") != NULL);
+        assert_int_equal(scratch_has("out"), !more);
+        assert_int_equal(ohmi_tree_remove(scratch_path("out")), 0);
+        assert_false(scratch_has("out"));
+        memmove(name + 2, name, strlen(name) + 1);
+        memcpy(name, "d/", 2);
+    }
+}
+
 // Too many entries; cut short; no archive at all.
 static void test_damaged(void **state) {
     (void)state;
@@ -148,15 +171,11 @@ static void test_damaged(void **state) {
 // Removing a folder removes links in it, never what they point to.
 static void test_tree(void **state) {
     (void)state;
-    ohm_error err;
-    char path[512];
     scratch_folder("kept");
     scratch_write("kept/file", "x", 1);
-    assert_int_equal(ohmi_tree_new(path, sizeof path, scratch_path("new/place"), "set", &err),
-                     OHM_OK);
-    char link[600];
-    snprintf(link, sizeof link, "%s/link", path);
-    assert_int_equal(symlink(scratch_path("kept"), link), 0);
+    scratch_folder("new");
+    scratch_folder("new/place");
+    assert_int_equal(symlink(scratch_path("kept"), scratch_path("new/place/link")), 0);
     assert_int_equal(ohmi_tree_remove(scratch_path("new")), 0);
     assert_false(scratch_has("new"));
     assert_true(scratch_has("kept/file"));
@@ -165,9 +184,8 @@ static void test_tree(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),
-        cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_good),   cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_levels), cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_tree),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
