@@ -29,8 +29,9 @@ OHM_API OHM_NODISCARD ohm_status ohm_data_find(char *path, unsigned long size_by
 // Progress of a transfer: bytes done and in all (0 = unknown). Return non-zero to stop.
 typedef int ohm_data_progress(void *context, const char *what, int64_t done, int64_t total);
 
-// Downloads a set into folder/name (resumes a part, checks the digest, unpacks). url (nullable)
-// replaces the catalogue's address. Without libcurl built in: OHM_ERR_UNSUPPORTED.
+// Downloads a set into folder/name (resumes a part, checks the digest, unpacks), unless it is there
+// already, whole. url (nullable) replaces the catalogue's address. Without libcurl built in:
+// OHM_ERR_UNSUPPORTED.
 OHM_API OHM_NODISCARD ohm_status ohm_data_get(const char *name, const char *folder, const char *url,
                                               ohm_data_progress *progress, void *context,
                                               ohm_error *err);
@@ -40,8 +41,8 @@ OHM_API OHM_NODISCARD ohm_status ohm_data_add(const char *name, const char *from
                                               const char *folder, ohm_data_progress *progress,
                                               void *context, ohm_error *err);
 
-// Reads every record of a set and checks digests, sizes and label ranges.
-// OHM_ERR_CHECK when something does not agree.
+// Reads every record of a set, or of a folder of the user's own, and checks digests, sizes and
+// label ranges. OHM_ERR_CHECK when something does not agree.
 OHM_API OHM_NODISCARD ohm_status ohm_data_verify(const char *name, const char *folder,
                                                  ohm_error *err);
 

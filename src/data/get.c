@@ -11,7 +11,9 @@
 #include "base/fail.h"
 #include "base/sha256.h"
 #include "data/catalogue.h"
+#include "data/check.h"
 #include "data/transfer.h"
+#include "file/staging.h"
 #include "file/tree.h"
 #include "ohmwise/data.h"
 
@@ -69,6 +71,22 @@ static ohm_status check_archive(const char *path, const ohmi_set_files *files, o
     return status;
 }
 
+// OHM_OK when the set lies in the data folder as it was published, OHM_ERR_CHECK when it does not.
+static ohm_status is_there(int index, const char *folder, const char *name,
+                           ohm_data_progress *progress, void *context, ohm_error *err) {
+    char place[PATH_MAX];
+    const int length = snprintf(place, sizeof place, "%s/%s", folder, name);
+    if (length < 0 || (size_t)length >= sizeof place ||
+        !ohmi_catalogue_complete(place, ohmi_catalogue_files(index))) {
+        return OHM_ERR_CHECK;
+    }
+    if (progress != NULL && progress(context, "checking what is there", 0, 0) != 0) {
+        return ohmi_fail(err, OHM_ERR_INTERRUPTED, "checking '%s' was stopped", place);
+    }
+    const ohm_status status = ohmi_check_folder(index, place, err);
+    return status == OHM_OK || status == OHM_ERR_NO_MEMORY ? status : OHM_ERR_CHECK;
+}
+
 ohm_status ohm_data_get(const char *name, const char *folder, const char *url,
                         ohm_data_progress *progress, void *context, ohm_error *err) {
     ohm_status status = OHM_OK;
@@ -93,6 +111,12 @@ ohm_status ohm_data_get(const char *name, const char *folder, const char *url,
     int length = snprintf(download, sizeof download, "%s/.%s-%.12s.download", folder, name, hex);
     if (length < 0 || (size_t)length + 64 >= sizeof download) {
         return ohmi_fail(err, OHM_ERR_IO, "the path '%.80s...' is too long", folder);
+    }
+    // a set that is there and whole is not fetched again
+    ohmi_staging_sweep(folder, name);
+    status = is_there(index, folder, name, progress, context, err);
+    if (status != OHM_ERR_CHECK) {
+        return status;
     }
     OHM_TRY(ohmi_make_folder(download, err));
 

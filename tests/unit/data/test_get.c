@@ -414,6 +414,18 @@ static void test_right_content(void **state) {
         ohm_data_get("fashion-mnist", scratch_path("data"), url_of(""), NULL, NULL, &err), OHM_OK);
     assert_int_equal(scratch_count("data"), 1);
     assert_int_equal(scratch_count("data/fashion-mnist"), 4);
+
+    // there already: nothing is fetched, unless a file is broken
+    int before = server.n_requests;
+    assert_int_equal(
+        ohm_data_get("fashion-mnist", scratch_path("data"), url_of(""), NULL, NULL, &err), OHM_OK);
+    assert_int_equal(server.n_requests, before);
+    assert_int_equal(truncate(scratch_path("data/fashion-mnist/t10k-labels-idx1-ubyte"), 9999), 0);
+    assert_int_equal(
+        ohm_data_get("fashion-mnist", scratch_path("data"), url_of(""), NULL, NULL, &err), OHM_OK);
+    assert_int_equal(server.n_requests, before + 4);
+    assert_int_equal(ohm_data_verify("fashion-mnist", scratch_path("data"), &err), OHM_OK);
+    assert_int_equal(scratch_count("data"), 1);
     assert_int_equal(ohmi_live_blocks(), 0);
 }
 
