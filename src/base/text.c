@@ -87,6 +87,49 @@ void ohmi_text_clear(ohmi_text *text) {
     memset(text, 0, sizeof *text);
 }
 
+bool ohmi_text_is_clean(const char *text) {
+    const unsigned char *at = (const unsigned char *)text;
+    while (*at) {
+        uint32_t point = *at;
+        const int more = point < 0x80             ? 0
+                         : (point & 0xe0) == 0xc0 ? 1
+                         : (point & 0xf0) == 0xe0 ? 2
+                         : (point & 0xf8) == 0xf0 ? 3
+                                                  : -1;
+        static const uint32_t mask[] = {0x7f, 0x1f, 0x0f, 0x07}, least[] = {0, 0x80, 0x800, 65536};
+        if (more < 0) {
+            return false;
+        }
+        point &= mask[more];
+        at++;
+        for (int i = 0; i < more; i++, at++) {
+            if ((*at & 0xc0) != 0x80) {
+                return false;
+            }
+            point = point << 6 | (*at & 0x3fu);
+        }
+        const bool is_control = point < 0x20 || (point >= 0x7f && point < 0xa0);
+        const bool is_odd = (point >= 0xd800 && point < 0xe000) || point == 0x2028 ||
+                            point == 0x2029 || point == 0xfeff || (point & 0xfffe) == 0xfffe ||
+                            point > 0x10ffff;
+        if (is_control || is_odd || point < least[more]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+size_t ohmi_text_cut(const char *text, size_t most) {
+    size_t size = strnlen(text, most + 1);
+    if (size > most) {
+        size = most;
+        while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80) {
+            size--;
+        }
+    }
+    return size;
+}
+
 int ohmi_edit_distance(const char *a, const char *b) {
     enum { MOST = 64 };
     int row[3][MOST + 1];

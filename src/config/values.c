@@ -28,10 +28,7 @@ const char *ohmi_shown(char out[OHMI_SHOWN], const char *text) {
         out[size++] = (char)(byte < 0x20 || byte == 0x7f ? '?' : byte);
     }
     if (text[size]) {
-        // a cut never leaves a part of a UTF-8 character behind
-        while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80) {
-            size--;
-        }
+        size = ohmi_text_cut(text, size);
         memcpy(out + size, "...", 4);
     } else {
         out[size] = 0;
@@ -282,46 +279,13 @@ done:
     return status;
 }
 
-// true for UTF-8 without control characters, so that text fits every file and terminal
-static bool is_clean_text(const char *text) {
-    const unsigned char *at = (const unsigned char *)text;
-    while (*at) {
-        uint32_t point = *at;
-        const int more = point < 0x80             ? 0
-                         : (point & 0xe0) == 0xc0 ? 1
-                         : (point & 0xf0) == 0xe0 ? 2
-                         : (point & 0xf8) == 0xf0 ? 3
-                                                  : -1;
-        static const uint32_t mask[] = {0x7f, 0x1f, 0x0f, 0x07}, least[] = {0, 0x80, 0x800, 65536};
-        if (more < 0) {
-            return false;
-        }
-        point &= mask[more];
-        at++;
-        for (int i = 0; i < more; i++, at++) {
-            if ((*at & 0xc0) != 0x80) {
-                return false;
-            }
-            point = point << 6 | (*at & 0x3fu);
-        }
-        const bool is_control = point < 0x20 || (point >= 0x7f && point < 0xa0);
-        const bool is_odd = (point >= 0xd800 && point < 0xe000) || point == 0x2028 ||
-                            point == 0x2029 || point == 0xfeff || (point & 0xfffe) == 0xfffe ||
-                            point > 0x10ffff;
-        if (is_control || is_odd || point < least[more]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static ohm_status set_text(char *member, const ohmi_field *field, const char *text,
                            ohm_error *err) {
     const size_t size = strlen(text);
     if (size >= field->size || !in_range(field, (double)size)) {
         return bad_value(field, text, size ? "too long" : "empty", err);
     }
-    if (!is_clean_text(text)) {
+    if (!ohmi_text_is_clean(text)) {
         return bad_value(field, text, "not plain UTF-8 text", err);
     }
     // the rest is zeroed, so that equal configs have equal bytes

@@ -15,6 +15,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "base/text.h"
 #include "base/thread.h"
 #include "file/image.h"
 #include "file/npy.h"
@@ -284,10 +285,21 @@ static ohm_status read_images(ohmi_set *set, const char *path, int64_t image_siz
     set->channels = 3;
     OHM_TRY(ohmi_set_new_classes(set, (int)classes.n, err));
     for (int c = 0; c < set->n_classes; c++) {
+        if (!ohmi_text_is_clean(classes.name[c])) {
+            status = ohmi_fail(err, OHM_ERR_FORMAT,
+                               "the name of the folder of class %d is not plain UTF-8 text", c);
+            ohmi_hint(err,
+                      c > 0 ? "rename it; it is the folder behind '%s'"
+                            : "rename it; it is the first folder%s",
+                      c > 0 ? set->class_names[c - 1] : "");
+            ohmi_place(err, has_parts ? train_folder : path, 0, 0);
+            goto done;
+        }
         if (strlen(classes.name[c]) >= OHMI_CLASS_NAME) {
-            status = ohmi_fail(err, OHM_ERR_FORMAT, "the name of class '%.40s...' is too long",
-                               classes.name[c]);
+            status = ohmi_fail(err, OHM_ERR_FORMAT, "the name of class '%.*s...' is too long",
+                               (int)ohmi_text_cut(classes.name[c], 40), classes.name[c]);
             ohmi_hint(err, "a name has at most %d bytes", OHMI_CLASS_NAME - 1);
+            ohmi_place(err, has_parts ? train_folder : path, 0, 0);
             goto done;
         }
         memcpy(set->class_names[c], classes.name[c], strlen(classes.name[c]) + 1);

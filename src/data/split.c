@@ -49,7 +49,8 @@ static void name_plan(ohmi_plan *plan) {
         if (size + length + 2 > sizeof plan->name) {
             const char *first = plan->set->class_names[plan->classes[0]];
             const char *last = plan->set->class_names[plan->classes[plan->n_classes - 1]];
-            snprintf(plan->name, sizeof plan->name, "%.50s..%.50s", first, last);
+            snprintf(plan->name, sizeof plan->name, "%.*s..%.*s", (int)ohmi_text_cut(first, 50),
+                     first, (int)ohmi_text_cut(last, 50), last);
             return;
         }
         if (k > 0) {

@@ -165,11 +165,35 @@ static void test_names(void **state) {
     }
 }
 
+// Text that is taken everywhere, and bytes that are none; cuts fall between characters.
+static void test_clean(void **state) {
+    (void)state;
+    static const char *const clean[] = {"", "a", "Z\xc3\xbcrich", "\xe2\x82\xac",
+                                        "\xf0\x9f\x90\x88"};
+    static const char *const bad[] = {"\xff",         "a\xc3",        "\xc3(",           "\xc0\xaf",
+                                      "\xe0\x80\x80", "\xed\xa0\x80", "\xe2\x80\xa8",    "\n",
+                                      "\x7f",         "\xc2\x85",     "\xf4\x90\x80\x80"};
+    for (size_t i = 0; i < sizeof clean / sizeof *clean; i++) {
+        assert_true(ohmi_text_is_clean(clean[i]));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_false(ohmi_text_is_clean(bad[i]));
+    }
+    assert_int_equal(ohmi_text_cut("abc", 5), 3);
+    assert_int_equal(ohmi_text_cut("abc", 3), 3);
+    assert_int_equal(ohmi_text_cut("abc", 2), 2);
+    for (size_t most = 0; most < 4; most++) {
+        assert_int_equal(ohmi_text_cut("\xf0\x9f\x90\x88x", most), 0);
+    }
+    assert_int_equal(ohmi_text_cut("\xf0\x9f\x90\x88x", 4), 4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_growing),   cmocka_unit_test(test_html),
         cmocka_unit_test(test_no_memory), cmocka_unit_test(test_distance),
-        cmocka_unit_test(test_errors),    cmocka_unit_test(test_names),
+        cmocka_unit_test(test_clean),     cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,10 +13,12 @@
 #include <turbojpeg.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "base/thread.h"
 #include "data/set.h"
 #include "data/tasks.h"
 #include "file/npy.h"
+#include "ohmwise/data.h"
 #include "scratch.h"
 
 enum { CLASSES = 6, EACH = 10, TEST_EACH = 4, SIDE = 4, BYTES = SIDE * SIDE * 3 };
@@ -373,10 +375,37 @@ static void test_image_folders(void **state) {
     // a damaged image is named; a folder without images is refused
     scratch_write("pets/test/dog/1.PNG", "\x89PNG\r\n\x1A\nrest", 12);
     refuse(&config, OHM_ERR_FORMAT, "pets/test/dog/1.PNG", "");
+    assert_int_equal(ohm_data_verify(scratch_path("pets"), NULL, &err), OHM_ERR_CHECK);
+    assert_int_equal(err.status, OHM_ERR_CHECK);
+    assert_int_equal(ohm_data_verify(scratch_path("loose"), NULL, &err), OHM_OK);
     config = config_of("empty");
     refuse(&config, OHM_ERR_FORMAT, "holds no images", "");
     config = config_of("empty/cat");
     refuse(&config, OHM_ERR_FORMAT, "folders of classes", "train/CLASS");
+
+    // names of classes that are no text; a long one is cut at a character in a task's name
+    scratch_folder("loose/elk\xe9");
+    config = config_of("loose");
+    refuse(&config, OHM_ERR_FORMAT, "not plain UTF-8", "behind 'dog'");
+    scratch_remove(scratch_path("loose/elk\xe9"));
+    char euros[64] = "", folder[128]; // 49 bytes, then one character of three, and so on
+    snprintf(euros, sizeof euros, "%049d", 0);
+    strcat(euros, "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac");
+    for (int i = 0; i < 3; i++) {
+        snprintf(folder, sizeof folder, "euros/%d%s", i, euros + 1);
+        scratch_folder("euros");
+        scratch_folder(folder);
+        for (int k = 0; k < 5; k++) {
+            snprintf(name, sizeof name, "euros/%d%s/%d.png", i, euros + 1, k);
+            write_png(name, 8, 8, 9 * k + i);
+        }
+    }
+    config = config_of("euros");
+    config.data.classes_per_task = 3;
+    assert_int_equal(ohmi_tasks_load(&tasks, &config, NULL, &err), OHM_OK);
+    assert_true(ohmi_text_is_clean(tasks->task[0].name));
+    assert_int_equal(strlen(tasks->task[0].name), 49 + 2 + 49);
+    ohmi_tasks_free(&tasks);
 }
 
 int main(void) {
