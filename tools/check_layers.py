@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Checks who includes whom: a folder of src/ may use only the folders before it, the public headers
-use only each other, and the program, the examples and the benchmarks use the public headers.
+use only each other, the program and the examples use the public headers. The benchmarks of bench/ may
+use every folder, as unit tests may; the headers that they name must be there.
 
 Prints "file:line: message" for each include that breaks the order; exit code 1 when there is one.
 """
@@ -46,6 +47,8 @@ def complaint(root, path, quote, target):
         return None
     if parts[0] == "include":
         return f"a public header may not use '{target}'"
+    if parts[0] == "bench" and not (root / "src" / target).is_file():
+        return f"'{target}' is no file of src/ (write folder/name.h)"
     if parts[0] in ("cli", "examples") and not (path.parent / target).is_file():
         return f"'{parts[0]}' may use only the public headers, not '{target}'"
     return None
@@ -54,7 +57,7 @@ def complaint(root, path, quote, target):
 def main():
     root = pathlib.Path(__file__).resolve().parent.parent
     n_files = n_wrong = 0
-    for folder in ("include", "src", "cli", "examples"):
+    for folder in ("include", "src", "cli", "examples", "bench"):
         for path in sorted((root / folder).rglob("*.[ch]")):
             n_files += 1
             for number, quote, target in includes(path):
