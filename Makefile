@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Short names for what one does most; the build itself is CMake's (CMakeLists.txt).
 #   make                                      build/release/ohmwise
-#   make demo [DATA=fashion-mnist|cifar100]   learn five (twenty) tasks and write a report
-#   make check                                build and run all tests; ends with "N passed, N failed"
+#   make demo [DATA=fashion-mnist|cifar100]   learn five (twenty) tasks and write a report: minutes
+#                                             (an hour and a half) on two cores
+#   make check                                build and run all tests; the last line on stdout is
+#                                             "N passed, N failed" (where one fails, make adds a
+#                                             line of its own on stderr)
 #   make ci                                   everything .ci/run checks
 
 DATA ?= fashion-mnist

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The real CIFAR-100: its 20 superclass tasks as XST and CPG have them, class counts and published
-// channel statistics. Looked for where `ohmwise data get` puts it and in shared/data beside the
-// source folder; where it is not, these tests say so and are skipped. Packed files take tens of
-// seconds to unpack; of those only the test part is read.
+// channel statistics. Looked for where `ohmwise data get` puts it and in a folder shared/data
+// beside the checkout; where it is not, these tests say so and are skipped. Packed files take tens
+// of seconds to unpack; of those only the test part is read.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@
 #include "file/cifar.h"
 #include "file/packed.h"
 
-// The folders where the set may lie: the user's data folder (with the set's), the one beside.
+// The folders where the set may lie: the user's data folder, the one beside the checkout.
 static char places[2][1024];
 
 static int set_up(void **state) {
