@@ -4,8 +4,11 @@
 //
 // A filter tap is one matrix product over a run of neighbouring pixels and the batch, because rows
 // (pixel, batch row) follow each other in memory with the same distance:
-//   forward, backward_data  out (M, n_out) += in (M, n_in) w[tap]      M = pixels of the run x
-//   batch backward_weight         dw[tap] (K, C) += dy (M, K)' x (M, C)
+//
+//   forward, backward_data   out (M, n_out) += in (M, n_in) w[tap]
+//   backward_weight          dw[tap] (K, C) += dy (M, K)' x (M, C)
+//
+// with M = pixels of the run x batch,
 // so that no input is unrolled ("im2col") and no map is brought into another format. Where rows do
 // not follow each other (a stride, or a batch of far fewer rows than n_pad) they are copied
 // together first.

@@ -9,10 +9,15 @@
 //   input channels) is one contiguous run. Kernels repack into their own workspace.
 // A linear layer is a convolution with H = W = R = S = 1.
 //
-//   forward          y[p][q][n][k]  = sum_{c,r,s} x[p*stride+r-pad][q*stride+s-pad][n][c]
-//   w[k][c][r][s] backward_data    dx[h][w][n][c] = sum_{k,r,s : p*stride+r-pad = h, q*stride+s-pad
-//   = w} dy[p][q][n][k] w[k][c][r][s] backward_weight  dw[k][c][r][s] = sum_{p,q,n} dy[p][q][n][k]
-//   x[p*stride+r-pad][q*stride+s-pad][n][c]
+//   forward
+//     y[p][q][n][k] = sum over c, r, s of x[p*stride+r-pad][q*stride+s-pad][n][c] w[k][c][r][s]
+//
+//   backward_data
+//     dx[h][w][n][c] = sum over k, r, s of dy[p][q][n][k] w[k][c][r][s]
+//       with p, q where p*stride+r-pad = h and q*stride+s-pad = w
+//
+//   backward_weight
+//     dw[k][c][r][s] = sum over p, q, n of dy[p][q][n][k] x[p*stride+r-pad][q*stride+s-pad][n][c]
 //
 // Outputs are overwritten. Kernels cannot fail; they use ohmi_parallel inside, and every output
 // element is summed in an order that does not depend on the number of threads.

@@ -3,11 +3,11 @@
 //
 //   alpha(step) = alpha0 / 2 (1 + cos(pi step / T_end))
 //   moved       = floor(budget alpha)
-//   drop score  = sum |w| over the unit + 1e-5 u (u uniform, breaks ties among zero units): the
-//                 `budget - moved` largest are kept
-//   grow score  = sum |dw| over the unit (the dense gradient of this step): the `moved` largest of
-//   the
-//                 units that are free or were just dropped
+//   drop score  = sum |w| over the unit + 1e-5 u, u uniform to break ties among zero units:
+//                 the `budget - moved` largest are kept
+//   grow score  = sum |dw| over the unit, the dense gradient of this step:
+//                 the `moved` largest of the units that are free or were just dropped
+//
 // Units that were not owned before start at zero with zero momentum; a dropped unit that is grown
 // again keeps its weights. The step of the weights is skipped. Units of earlier tasks take no part.
 #include <math.h>

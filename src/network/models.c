@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The models, as lists of nodes.
 //
-//   vgg16_bn  CPG's (Hung et al., NeurIPS 2019): convolutions 64 64 M 128 128 M 256 x3 M 512 x3 M
-//   512 x3 M,
+//   vgg16_bn  CPG's (Hung et al., NeurIPS 2019): convolutions
+//             64 64 M 128 128 M 256 x3 M 512 x3 M 512 x3 M,
 //             3 x 3, pad 1, batch norm, ReLU; then linear 512 -> 4096 -> 4096 with bias and ReLU;
 //             head. Pools that would see a map smaller than 2 x 2 are left out (28 x 28 images).
 //   vgg8      128 128 M 256 256 M 512 512 M, linear 1024 (the network of the NeuroSim studies)

@@ -9,8 +9,7 @@
 // Nodes
 //   CONV   value = w_eff (*) input, no bias; a linear layer is the 1 x 1 case, and a flatten is a
 //          filter as large as the map (the same order of inputs as PyTorch's flatten)
-//   NORM   pre = a * value + b (+ residual), then ReLU, then the activation quantiser, each
-//   optional;
+//   NORM   pre = a * value + b (+ residual), then ReLU, then the quantiser, each optional;
 //          a, b are batch norm (per task) or a bias
 //   MAXPOOL, AVGPOOL (global mean)
 //   HEAD   the task's classifier: linear with bias, per task, 8-bit weights when quantised
