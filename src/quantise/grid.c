@@ -14,6 +14,9 @@
 static const float max_step[9] = {0,       0,       1.2240f, 0.6508f, 0.3534f,
                                   0.1932f, 0.1055f, 0.0573f, 0.0309f};
 
+// 36 products of 160 channels in units of 1/4 stay below 2^24: see kernel/winograd.h
+#define MOST_OF_WINOGRAD 2912.0f
+
 static const float apot_weights[] = {0, 1, 2, 3, 4, 6, 8, 10};
 static const float apot_activations[] = {0, 1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 33, 36, 48};
 
@@ -67,6 +70,17 @@ float ohmi_grid_weight_step(const ohmi_grid *grid, float rms) {
         bits++;
     }
     return max_step[bits] * rms;
+}
+
+bool ohmi_grid_has_exact_sums(const ohmi_grid *weights, const ohmi_grid *activations,
+                              int64_t n_inputs) {
+    // a grid that is not quantised has top 0; in double, where no number of inputs overflows
+    return (double)weights->top * (double)activations->top * (double)n_inputs < 16777216.0;
+}
+
+bool ohmi_grid_is_exact(const ohmi_grid *weights, const ohmi_grid *activations, int64_t n_inputs) {
+    return weights->top * activations->top <= MOST_OF_WINOGRAD &&
+           ohmi_grid_has_exact_sums(weights, activations, n_inputs);
 }
 
 ohmi_grid ohmi_grid_smooth(const ohmi_grid *grid) {

@@ -5,15 +5,18 @@
 //     q(v) = the level nearest to max(v, 0) / step           (activations: unsigned)
 //
 // Levels are non-negative integers, so that products of a quantised network are integers:
-//   uniform  weights, b bits:     0 .. 2^(b-1) - 1        activations: 0 .. 2^b - 1
-//   APoT     weights, 4 bits:     0 1 2 3 4 6 8 10        activations: 0 1 2 3 4 6 8 9 12 16 18 24
-//   32 33 36 48
+//   uniform  weights, b bits:     0 .. 2^(b-1) - 1
+//            activations, b bits: 0 .. 2^b - 1
+//   APoT     weights, 4 bits:     0 1 2 3 4 6 8 10
+//            activations, 4 bits: 0 1 2 3 4 6 8 9 12 16 18 24 32 33 36 48
+//
 // (additive powers of two: Li et al., ICLR 2020, arXiv 1909.13144; integers as the sums of
 // {0, 1/2, 1/4, 1/16} + {0, 1/8} in units of 1/16, and {0, 2^-1, 2^-3, 2^-5} + {0, 2^-2, 2^-4,
 // 2^-6} in units of 1/64). APoT is offered at 4 bits.
 //
-// Exactness: with |weight| <= 10, |activation| <= 48 and fewer than 2^24 / 480 = 34,952 inputs an
-// output, every partial sum is an integer below 2^24 and float arithmetic is exact in any order.
+// Exactness: where (largest weight) (largest activation) (inputs an output) < 2^24, every partial
+// sum is an integer below 2^24 and float arithmetic is exact in any order; APoT's 10 x 48 allow
+// 34,952 inputs. Winograd's sums ask for more, see ohmi_grid_is_exact.
 #ifndef OHMI_GRID_H
 #define OHMI_GRID_H
 
@@ -39,6 +42,14 @@ OHM_NODISCARD ohm_status ohmi_grid_weights(ohmi_grid *grid, ohmi_scheme scheme, 
                                            ohm_error *err);
 OHM_NODISCARD ohm_status ohmi_grid_activations(ohmi_grid *grid, ohmi_scheme scheme, int bits,
                                                ohm_error *err);
+
+// Whether the products of a layer are computed without rounding, whatever the codes (true where a
+// grid is not quantised: there is nothing to be exact then). n_inputs: of one output, C R S.
+//     sums    top_w top_a n_inputs < 2^24     each sum, in any order: enough but for 3 x 3 filters
+//     exact   and top_w top_a <= 2912         Winograd's sums of 160 channels, kernel/winograd.h
+bool ohmi_grid_has_exact_sums(const ohmi_grid *weights, const ohmi_grid *activations,
+                              int64_t n_inputs);
+bool ohmi_grid_is_exact(const ohmi_grid *weights, const ohmi_grid *activations, int64_t n_inputs);
 
 // The step for weights of a given root mean square: the uniform step of least square error for a
 // normal distribution (Max, IRE Trans. IT 6(1), 1960, table II), or 3 deviations for the top of

@@ -286,6 +286,40 @@ static void a_smooth_grid_only_clips(void **state) {
     }
 }
 
+// the bounds are met where they are, and no further: by hand for a few grids
+static void exactness_ends_where_sums_pass_24_bits(void **state) {
+    (void)state;
+    static const struct {
+        ohmi_scheme scheme;
+        int weight_bits, activation_bits;
+        int64_t most; // inputs for exact sums
+        bool is_exact;
+    } rows[] = {
+        {OHMI_SCHEME_UNIFORM, 4, 4, 159783, true}, // (2^24 - 1) / (7 15)
+        {OHMI_SCHEME_UNIFORM, 8, 4, 8806, true},   // / (127 15)
+        {OHMI_SCHEME_UNIFORM, 4, 8, 9399, true},   // / (7 255)
+        {OHMI_SCHEME_UNIFORM, 5, 8, 4386, false},  // / (15 255), 3825 > 2912
+        {OHMI_SCHEME_UNIFORM, 8, 8, 518, false},   // / (127 255)
+        {OHMI_SCHEME_APOT, 4, 4, 34952, true},     // / (10 48)
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ohmi_grid w, a;
+        const ohmi_scheme scheme = rows[i].scheme;
+        assert_int_equal(ohmi_grid_weights(&w, scheme, rows[i].weight_bits, NULL), OHM_OK);
+        assert_int_equal(ohmi_grid_activations(&a, scheme, rows[i].activation_bits, NULL), OHM_OK);
+        assert_true(ohmi_grid_has_exact_sums(&w, &a, rows[i].most));
+        assert_false(ohmi_grid_has_exact_sums(&w, &a, rows[i].most + 1));
+        assert_false(ohmi_grid_has_exact_sums(&w, &a, INT64_MAX));
+        assert_int_equal(ohmi_grid_is_exact(&w, &a, rows[i].most), rows[i].is_exact);
+        assert_int_equal(ohmi_grid_is_exact(&w, &a, 9), rows[i].is_exact);
+        assert_false(ohmi_grid_is_exact(&w, &a, rows[i].most + 1));
+    }
+    ohmi_grid none, some;
+    assert_int_equal(ohmi_grid_weights(&none, OHMI_SCHEME_UNIFORM, 0, NULL), OHM_OK);
+    assert_int_equal(ohmi_grid_activations(&some, OHMI_SCHEME_UNIFORM, 8, NULL), OHM_OK);
+    assert_true(ohmi_grid_is_exact(&none, &some, INT64_MAX));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_smooth_grid_only_clips),
@@ -298,6 +332,7 @@ int main(void) {
         cmocka_unit_test(ties_and_ends),
         cmocka_unit_test(not_a_number_stays_one),
         cmocka_unit_test(uniform_step_has_the_least_square_error),
+        cmocka_unit_test(exactness_ends_where_sums_pass_24_bits),
         cmocka_unit_test(apot_step_puts_three_deviations_at_the_top),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
