@@ -174,9 +174,13 @@ static void learn_and_watch(const char *const *more) {
     float first[TINY_TASKS][2][TINY_TEST * 3], again[TINY_TEST * 3];
     tiny_begin(&l, more);
     const bool both = l.learner->is_quantised;
+    float *trainable[TINY_TASKS] = {NULL}, *statistics[TINY_TASKS] = {NULL};
     for (int t = 0; t < TINY_TASKS; t++) {
         freeze(&s, l.learner);
         tiny_learn(&l, t, before_step, after_step, &s);
+        const ohmi_task_parameters *own = l.learner->learned[t].parameters;
+        trainable[t] = copy(NULL, own->trainable, (size_t)own->n_trainable * sizeof(float));
+        statistics[t] = copy(NULL, own->statistics, (size_t)own->n_statistics * sizeof(float));
         for (int j = 0; j <= t; j++) {
             const size_t bytes = (size_t)(TINY_TEST * l.tasks.task[j].n_classes) * sizeof(float);
             for (int q = 0; q < (both ? 2 : 1); q++) {
@@ -195,6 +199,15 @@ static void learn_and_watch(const char *const *more) {
                 assert_true(units->own[u] != 0 || on == 0);
             }
         }
+    }
+    // nothing a task keeps has changed, by learning others or by measuring
+    for (int t = 0; t < TINY_TASKS; t++) {
+        const ohmi_task_parameters *own = l.learner->learned[t].parameters;
+        assert_memory_equal(trainable[t], own->trainable, (size_t)own->n_trainable * sizeof(float));
+        assert_memory_equal(statistics[t], own->statistics,
+                            (size_t)own->n_statistics * sizeof(float));
+        free(trainable[t]);
+        free(statistics[t]);
     }
     // the watch has seen what it is for
     assert_int_equal(s.n_steps, TINY_TASKS * 4 * 3);
@@ -267,6 +280,42 @@ static void masks_choose_among_earlier_units(void **state) {
     tiny_end(&l);
 }
 
+// a task begins without momentum, its own or of the task before
+static void check_beginning(ohmi_learner *learner, int t, void *context) {
+    int *n_tasks = context;
+    (void)t;
+    if (learner->position.step > 0) {
+        return;
+    }
+    ++*n_tasks;
+    for (int i = 0; i < learner->network->n_layers; i++) {
+        const ohmi_units *units = &learner->units[i];
+        const int64_t n_weights = learner->network->layers[i].n_weights;
+        assert_true(are_zero(units->velocity, n_weights));
+        assert_true(!units->square || are_zero(units->square, n_weights));
+        assert_true(are_zero(units->mask_mean, units->layout.n_units));
+        assert_true(are_zero(units->mask_square, units->layout.n_units));
+    }
+    assert_true(are_zero(learner->parameter_velocity, learner->network->max_trainable));
+    assert_true(are_zero(learner->parameter_square, learner->network->max_trainable));
+}
+
+static void tasks_begin_without_momentum(void **state) {
+    (void)state;
+    static const char *const kinds[3][5] = {
+        {NULL}, {"method", "dense", NULL}, {"train.optimiser", "adam", "method", "dense", NULL}};
+    for (int kind = 0; kind < 3; kind++) {
+        tiny_learning l;
+        int n_tasks = 0;
+        tiny_begin(&l, kinds[kind]);
+        for (int t = 0; t < TINY_TASKS; t++) {
+            tiny_learn(&l, t, check_beginning, NULL, &n_tasks);
+        }
+        assert_int_equal(n_tasks, TINY_TASKS);
+        tiny_end(&l);
+    }
+}
+
 // the yardstick: a network a task, all units its own
 static void dense_takes_every_unit(void **state) {
     (void)state;
@@ -316,6 +365,7 @@ int main(void) {
         cmocka_unit_test(threshold_masks_on_residual_blocks),
         cmocka_unit_test(noisy_masks),
         cmocka_unit_test(masks_choose_among_earlier_units),
+        cmocka_unit_test(tasks_begin_without_momentum),
         cmocka_unit_test(dense_takes_every_unit),
         cmocka_unit_test(tasks_are_learned),
     };

@@ -130,9 +130,11 @@ static void assert_same_results(const char *a, const char *b) {
 // at the beginning of epochs and tasks
 static void stopping_and_going_on_changes_nothing(void **state) {
     (void)state;
-    static const char *const kinds[2][5] = {
-        {NULL}, {"train.optimiser", "adam", "method.mask_noise", "true", NULL}};
-    for (int kind = 0; kind < 2; kind++) {
+    static const char *const kinds[3][5] = {
+        {NULL},
+        {"train.optimiser", "adam", "method.mask_noise", "true", NULL},
+        {"method", "dense", NULL}};
+    for (int kind = 0; kind < 3; kind++) {
         char whole[16], parts[16];
         snprintf(whole, sizeof whole, "whole-%d", kind);
         snprintf(parts, sizeof parts, "parts-%d", kind);

@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "base/thread.h"
 #include "network/network.h"
+#include "network/pool.h"
 
 enum { SIDE = 8, CLASSES = 3 };
 
@@ -279,6 +280,39 @@ static void not_a_number_reaches_the_loss(void **state) {
     }
 }
 
+// of equal winners, which codes have often, the first of a window takes the gradient, as in PyTorch
+static void the_first_of_equal_winners_takes_the_gradient(void **state) {
+    (void)state;
+    ohmi_task_parameters *task = NULL;
+    const ohmi_network_def def = def_of("small", 3, 0);
+    ohmi_network *network = begin(&task, &def);
+    ohmi_node *pool = &network->nodes[3];
+    assert_int_equal(pool->kind, OHMI_NODE_MAXPOOL);
+    const ohmi_node *input = &network->nodes[pool->input];
+    const int row = network->n_pad * pool->c_pad;
+    float *dx = calloc((size_t)(input->h * input->w * row), sizeof *dx);
+    assert_non_null(dx);
+    for (int i = 0; i < input->h * input->w * row; i++) {
+        // all equal in even channels, the last two equal and larger in odd ones
+        const int y = i / row / input->w;
+        input->value[i] = i % 2 ? (float)(y % 2) : 0;
+    }
+    ohmi_maxpool_forward(network, pool);
+    for (int i = 0; i < pool->h * pool->w * row; i++) {
+        pool->gradient[i] = (float)(1 + i % 5);
+    }
+    ohmi_maxpool_backward(network, pool, dx);
+    for (int i = 0; i < input->h * input->w * row; i++) {
+        const int y = i / row / input->w, x = i / row % input->w;
+        const bool is_winner = x % 2 == 0 && y % 2 == i % 2;
+        const int from = (y / 2 * pool->w + x / 2) * row + i % row;
+        assert_true(dx[i] == (is_winner ? (float)(1 + from % 5) : 0));
+    }
+    free(dx);
+    ohmi_task_parameters_free(&task);
+    ohmi_network_free(&network);
+}
+
 static void every_model_takes_a_step(void **state) {
     (void)state;
     for (const char *const *model = ohmi_network_models(); *model; model++) {
@@ -382,6 +416,7 @@ int main(void) {
         cmocka_unit_test(threads_do_not_change_a_step),
         cmocka_unit_test(loss_holds_at_its_ends),
         cmocka_unit_test(not_a_number_reaches_the_loss),
+        cmocka_unit_test(the_first_of_equal_winners_takes_the_gradient),
         cmocka_unit_test(every_model_takes_a_step),
         cmocka_unit_test(models_have_their_published_sizes),
         cmocka_unit_test(an_unknown_model_is_refused),
