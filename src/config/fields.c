@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "config/choices.h"
 #include "config/methods.h"
 
 // largest integer that a double, and so a JSON reader, holds exactly: 2^53 - 1
@@ -54,7 +55,8 @@ static const ohmi_field fields[] = {
      "own choice"},
     {"threads", OHMI_FIELD_INTEGER, AT(threads), "0", 1, 256, true, NULL, "threads",
      "threads that compute; 0 = the CPUs this process may use", "own choice"},
-    {"backend", OHMI_FIELD_TEXT, AT(backend), "auto", 1, OHMI_TEXT - 1, false, NULL, "",
+    {"backend", OHMI_FIELD_TEXT, AT(backend), "auto", 1, OHMI_TEXT - 1, false, ohmi_backend_names,
+     "",
      "kernels to compute with; auto = the fastest this CPU has, reference = plain C whose results "
      "do not depend on the CPU",
      "own choice"},
@@ -98,10 +100,10 @@ static const ohmi_field fields[] = {
      "task's training images",
      "each task's own; an imported network needs what it was trained with"},
 
-    {"network.model", OHMI_FIELD_TEXT, AT(network.model), "vgg16_bn", 1, OHMI_TEXT - 1, false, NULL,
-     "",
-     "name of the network: vgg16_bn, vgg8, resnet18, resnet20, resnet50, "
-     "resnet50_v1, small",
+    {"network.model", OHMI_FIELD_TEXT, AT(network.model), "vgg16_bn", 1, OHMI_TEXT - 1, false,
+     ohmi_model_names, "",
+     "name of the network; resnet50 halves a map in the 3 x 3 convolution of a block, "
+     "resnet50_v1 in the first 1 x 1; small = for tests",
      "XST, after CPG"},
     {"network.expand", OHMI_FIELD_NUMBER, AT(network.expand), "1.5", 0.01, 16, false, NULL, "x",
      "how much larger than the plain model the network is, by 'network.expand_rule'", "XST, CPG"},
@@ -142,7 +144,9 @@ static const ohmi_field fields[] = {
      NULL, "part", "part of each layer's units that the first task owns",
      "XST: sparsity 0.7 of the first task"},
     {"method.density_rest", OHMI_FIELD_NUMBER, AT(method.density_rest), "0.7", 0, 1, false, NULL,
-     "part", "part of each layer's units that all later tasks own together, in equal shares",
+     "part",
+     "part of each layer's units that all later tasks own together, in equal shares; a later task "
+     "gets at least one unit a layer, also with 0, as long as there is a free one",
      "XST: 0.7 / (tasks - 1) each, the reading that gives its published energy"},
     {"method.drop_fraction", OHMI_FIELD_NUMBER, AT(method.drop_fraction), "0.3", 0, 1, false, NULL,
      "part", "part of a task's new units dropped and grown elsewhere at first; falls as a cosine",
@@ -161,7 +165,9 @@ static const ohmi_field fields[] = {
     {"method.mask_init", OHMI_FIELD_NUMBER, AT(method.mask_init), "0.01", -1e3, 1e3, false, NULL,
      "", "real-valued mask m of every unit when a task begins; over the threshold = all on", "KSM"},
     {"method.mask_noise", OHMI_FIELD_BOOL, AT(method.mask_noise), "false", 0, 0, false, NULL, "",
-     "add Gumbel noise to the masks while training", "KSM"},
+     "add Gumbel noise to the masks while training; batch norm then gathers its statistics under "
+     "masks drawn at random, not those of use, and accuracy falls",
+     "KSM"},
     {"method.first_layer_dense", OHMI_FIELD_BOOL, AT(method.first_layer_dense), "false", 0, 0,
      false, NULL, "", "give all units of the first layer to the first task",
      "RigL's uniform distribution does, XST does not say so"},

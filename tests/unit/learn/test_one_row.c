@@ -19,9 +19,10 @@
 #include "scratch.h"
 #include "unit/learn/tiny_learning.h"
 
+// In place of the library's: "small" has filters of 1 x 1 only, any other name begins with 3 x 3.
 ohm_status ohmi_model_build(ohmi_build *b, const ohmi_network_def *def, ohm_error *err) {
     (void)err;
-    const int size = strcmp(def->model, "points") == 0 ? 1 : 3;
+    const int size = strcmp(def->model, "small") == 0 ? 1 : 3;
     int at = ohmi_build_input(b, def->channels, def->height, def->width_pixels);
     at = ohmi_build_norm(b, ohmi_build_conv(b, at, 24, size, 1, 0), -1, true);
     at = ohmi_build_maxpool(b, at, 2, 2, 0);
@@ -37,7 +38,7 @@ static void one_row_learns_what_elements_do(void **state) {
     size_t size[2];
     for (int kind = 0; kind < 2; kind++) {
         const char *const more[] = {"network.model",
-                                    "points",
+                                    "small",
                                     "array.rows",
                                     kind ? "72" : "1",
                                     "method",
@@ -70,7 +71,7 @@ static void one_row_learns_what_elements_do(void **state) {
 
 static void filters_that_do_not_fit_are_refused(void **state) {
     (void)state;
-    static const char *const more[] = {"network.model", "areas", "array.rows", "1", NULL};
+    static const char *const more[] = {"network.model", "vgg8", "array.rows", "1", NULL};
     ohm_config *config = tiny_config(more);
     ohmi_tasks tasks = tiny_tasks();
     ohmi_learner *learner = NULL;
