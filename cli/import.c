@@ -44,10 +44,12 @@ const ohmcli_command ohmcli_import_command = {
     .min_operands = 1,
     .max_operands = 1,
     .example = "import resnet18.safetensors --model resnet18 --out runs/backbone",
-    .notes = "FILE holds PyTorch's weights as safetensors, named as in torchvision's models.\n"
-             "The result is a run with one finished task. --input data takes mean and deviation\n"
-             "of the data set's images, imagenet ImageNet's, caffe subtracts the mean colour and\n"
-             "turns the channels round; auto is imagenet for images over 64 pixels, else data.",
+    .notes =
+        "FILE holds PyTorch's weights as safetensors, named as in torchvision's models, or is\n"
+        "the model.json of a Keras model for TensorFlow.js, with its weights beside it.\n"
+        "The result is a run with one finished task. --input data takes mean and deviation\n"
+        "of the data set's images, imagenet ImageNet's, caffe subtracts the mean colour and\n"
+        "turns the channels round; auto is imagenet (Keras: caffe) over 64 pixels, else data.",
     .options = options,
     .complete = OHMCLI_COMPLETE_FILE,
     .run = ohmcli_import,

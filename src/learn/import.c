@@ -16,9 +16,11 @@
 #include "base/text.h"
 #include "config/access.h"
 #include "config/values.h"
+#include "file/tfjs.h"
 #include "learn/checkpoint.h"
 #include "learn/outline.h"
 #include "learn/run_folder.h"
+#include "network/match.h"
 #include "network/names.h"
 #include "network/trained.h"
 #include "ohmwise/exchange.h"
@@ -38,7 +40,8 @@ typedef struct {
     const char *path;
     const ohm_import_def *def;
     const char *format;
-    ohmi_tensors *tensors;
+    ohmi_tensors *tensors; // one of these two
+    ohmi_graph graph;
     ohmi_trained trained;
     ohmi_build *build;
     ohm_config *config;
@@ -48,14 +51,15 @@ typedef struct {
     double width;
     int side;        // pixels, where no data set says so
     int64_t classes; // of the head
-} import;
+    bool is_bgr;     // the network takes blue, green, red
+} importing;
 
 static ohm_status no_memory(ohm_error *err) {
     return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for a network");
 }
 
 // Describes the model at a width on images of channels x height x width.
-static ohm_status describe(import *in, double width, int channels, int height, int width_pixels,
+static ohm_status describe(importing *in, double width, int channels, int height, int width_pixels,
                            ohm_error *err) {
     const ohmi_network_def def = {.model = in->def->model,
                                   .width = width,
@@ -87,7 +91,7 @@ static double width_of(int64_t inputs, int64_t base) {
 }
 
 // Classes, width and image size, from the tensors alone.
-static ohm_status find_size(import *in, const ohmi_view *head, const ohmi_view *first,
+static ohm_status find_size(importing *in, const ohmi_view *head, const ohmi_view *first,
                             ohm_error *err) {
     ohm_status status = OHM_OK;
     OHM_TRY(describe(in, 1, 3, LARGE_SIDE, LARGE_SIDE, err));
@@ -106,7 +110,7 @@ static ohm_status find_size(import *in, const ohmi_view *head, const ohmi_view *
     const bool is_vgg16 = strcmp(in->def->model, "vgg16_bn") == 0;
     const bool is_residual = strncmp(in->def->model, "resnet", 6) == 0;
     in->side = is_residual && first->shape[2] == LARGE_STEM ? LARGE_SIDE : SMALL_SIDE;
-    if (is_vgg16 && in->def->image_size == 0) {
+    if (is_vgg16 && in->tensors && in->def->image_size == 0) {
         OHM_TRY(describe(in, in->width, 3, SMALL_SIDE, SMALL_SIDE, err));
         const int l = in->build->n_layers - 2;
         const ohmi_view *linear = &in->trained.layer[l].weight;
@@ -115,6 +119,7 @@ static ohm_status find_size(import *in, const ohmi_view *head, const ohmi_view *
         const int map = (int)lrint(sqrt((double)(area < 1024 ? area : 1024)));
         in->side = map > 1 ? map * VGG_MAP : SMALL_SIDE;
     }
+    in->side = in->graph.height > 0 ? in->graph.height : in->side;
     in->side = in->def->image_size > 0 ? in->def->image_size : in->side;
     if (in->side > MOST_SIDE) {
         status = ohmi_fail(err, OHM_ERR_FORMAT, "images of %d pixels, at most %d are supported",
@@ -125,7 +130,7 @@ done:
 }
 
 // The config of the run: the model in float, all of one data set as one task.
-static ohm_status make_config(import *in, int channels, ohm_error *err) {
+static ohm_status make_config(importing *in, int channels, ohm_error *err) {
     static const char *const colour_mean[] = {
         [OHM_INPUT_IMAGENET] = "[0.485, 0.456, 0.406]",
         // 123.68, 116.779 and 103.939 of 255
@@ -196,7 +201,7 @@ static ohm_status make_config(import *in, int channels, ohm_error *err) {
 
     // three channels in the other order: turned round in the first layer
     if (input == OHM_INPUT_CAFFE) {
-        in->trained.is_bgr = true;
+        in->is_bgr = true;
     }
 done:
     ohmi_text_clear(&width);
@@ -204,7 +209,7 @@ done:
 }
 
 // The task: of the data set that was named, or an outline of the classifier's classes.
-static ohm_status make_task(import *in, int channels, ohm_error *err) {
+static ohm_status make_task(importing *in, int channels, ohm_error *err) {
     ohm_status status = OHM_OK;
     const ohmi_config *config = ohmi_config_values(in->config);
     const int n_classes = (int)in->classes;
@@ -232,7 +237,7 @@ done:
 }
 
 // Builds the network and gives all of it to task 1.
-static ohm_status fill(import *in, ohm_error *err) {
+static ohm_status fill(importing *in, ohm_error *err) {
     ohm_status status = OHM_OK;
 
     // nothing runs here, so one image of memory is enough; the learner keeps this only while it is
@@ -248,6 +253,7 @@ static ohm_status fill(import *in, ohm_error *err) {
     OHM_TRY(ohmi_learner_new(&in->learner, config, in->tasks, backend, false, err));
     in->learner->config = ohmi_config_values(in->config);
     OHM_TRY(ohmi_learner_make_task(in->learner, 0, err));
+    in->trained.is_bgr = in->is_bgr;
     OHM_TRY(ohmi_trained_fill(in->learner->network, in->learner->learned[0].parameters,
                               &in->trained, err));
     for (int l = 0; l < in->learner->network->n_layers; l++) {
@@ -262,7 +268,7 @@ done:
 }
 
 // The run folder, the checkpoint before what speaks of it.
-static ohm_status write_run(import *in, ohm_error *err) {
+static ohm_status write_run(importing *in, ohm_error *err) {
     ohm_status status = OHM_OK;
     bool is_there = false;
     char file[1024], digest[65];
@@ -286,8 +292,8 @@ done:
     return status;
 }
 
-// A JSON header behind 8 bytes is safetensors.
-static ohm_status open_file(import *in, ohm_error *err) {
+// A JSON header behind 8 bytes is safetensors, a JSON text a layers model.
+static ohm_status open_file(importing *in, ohm_error *err) {
     unsigned char head[9] = {0};
     FILE *file = fopen(in->path, "rb");
     if (!file) {
@@ -300,16 +306,49 @@ static ohm_status open_file(import *in, ohm_error *err) {
         in->format = "safetensors";
         return ohmi_tensors_open(&in->tensors, in->path, err);
     }
+    if (n > 0 && head[0] == '{') {
+        in->format = "tfjs";
+        return ohmi_tfjs_load(&in->graph, in->path, err);
+    }
     ohm_status status =
         ohmi_fail(err, OHM_ERR_FORMAT, "'%s' is no file of weights that is read", in->path);
-    ohmi_hint(err, "safetensors files are");
+    ohmi_hint(err, "safetensors files and model.json of TensorFlow.js are");
+    return status;
+}
+
+// Size and channels of the network, from its first and its last layer.
+static ohm_status read_size(importing *in, int64_t *channels, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const ohmi_view *first, *head;
+    if (in->tensors) {
+        OHM_TRY(ohmi_trained_from_tensors(&in->trained, in->tensors, in->def->model, err));
+        first = &in->trained.layer[0].weight;
+        head = &in->trained.head_weight;
+    } else {
+        const ohmi_op *conv = ohmi_match_first(&in->graph), *linear = ohmi_match_head(&in->graph);
+        if (!conv || !linear) {
+            status =
+                ohmi_fail(err, OHM_ERR_FORMAT, "the network has no convolution or no classifier");
+            goto done;
+        }
+        first = &conv->weight;
+        head = &linear->weight;
+    }
+    OHM_TRY(find_size(in, head, first, err));
+    *channels = first->shape[1];
+    if (*channels < 1 || *channels > 4) {
+        status = ohmi_fail(err, OHM_ERR_FORMAT, "the network takes images of %" PRId64 " channels",
+                           *channels);
+        ohmi_hint(err, "1 to 4 are supported");
+    }
+done:
     return status;
 }
 
 ohm_status ohm_import(ohm_import_result *result, const char *path, const ohm_import_def *def,
                       ohm_error *err) {
     ohm_status status = OHM_OK;
-import in = {.path = path, .def = def, .format = "" };
+    importing in = {.path = path, .def = def, .format = ""};
     *result = (ohm_import_result){.format = ""};
     in.build = ohmi_alloc(1, sizeof *in.build);
     if (!in.build) {
@@ -319,19 +358,14 @@ import in = {.path = path, .def = def, .format = "" };
     OHM_TRY(describe(&in, 1, 3, LARGE_SIDE, LARGE_SIDE, err)); // is the model known?
     OHM_TRY(open_file(&in, err));
 
-    // what the tensors say, against what the model needs
-    OHM_TRY(ohmi_trained_from_tensors(&in.trained, in.tensors, def->model, err));
-    OHM_TRY(find_size(&in, &in.trained.head_weight, &in.trained.layer[0].weight, err));
-    const int64_t channels = in.trained.layer[0].weight.shape[1];
-    if (channels < 1 || channels > 4) {
-        status = ohmi_fail(err, OHM_ERR_FORMAT, "the network takes images of %" PRId64 " channels",
-                           channels);
-        ohmi_hint(err, "1 to 4 are supported");
-        goto done;
-    }
+    int64_t channels = 0;
+    OHM_TRY(read_size(&in, &channels, err));
     OHM_TRY(make_config(&in, (int)channels, err));
     OHM_TRY(make_task(&in, (int)channels, err));
     OHM_TRY(describe(&in, in.width, (int)channels, in.tasks->height, in.tasks->width, err));
+    if (!in.tensors) {
+        OHM_TRY(ohmi_match(&in.trained, &in.graph, in.build, def->model, err));
+    }
     OHM_TRY(ohmi_trained_check(&in.trained, in.build, def->model, err));
     OHM_TRY(fill(&in, err));
     OHM_TRY(write_run(&in, err));
@@ -345,7 +379,7 @@ import in = {.path = path, .def = def, .format = "" };
     }
 
 done:
-    if (status == OHM_ERR_FORMAT && err && !err->path[0]) {
+    if ((status == OHM_ERR_FORMAT || status == OHM_ERR_UNSUPPORTED) && err && !err->path[0]) {
         ohmi_place(err, path, 0, 0);
     }
     ohmi_run_close(&in.run);
@@ -354,6 +388,7 @@ done:
     ohm_config_free(&in.config);
     ohmi_trained_free(&in.trained);
     ohmi_tensors_close(&in.tensors);
+    ohmi_graph_free(&in.graph);
     ohmi_free(in.build);
     return status;
 }

@@ -123,6 +123,18 @@ run eval "$work/half-run" --task 1 --logits "$work/b.npy"
 code 0
 same "$work/a.npy" "$work/b.npy"
 
+# a Keras model; without a data set there is nothing to measure it on
+run import "$golden/import-keras/model.json" --model resnet50_v1 --out "$work/keras"
+code 0
+out "tfjs"
+out "72 x 72 pixels"
+run eval "$work/keras"
+code 2
+err "none"
+run import "$golden/import-keras/model.json" --model resnet50 --out "$work/no"
+code 3
+err "resnet50_v1"
+
 # usage
 run import "$golden/import-resnet18.safetensors" --out "$work/no"
 code 2
