@@ -37,11 +37,12 @@ int ohmcli_fail(int exit_code, const char *format, ...) __attribute__((format(pr
 const char *ohmcli_data_folder(void);
 
 // Finds the file of CONFIG: a path, or else the name of a preset ("learn/fashion-mnist-xst", with
-// or without .yaml) in the folders of $OHM_PRESET_PATH, of the source tree, of the installation.
+// or without .yaml) in the folders of $OHM_PRESET_PATH, of the installation, of the source tree.
 // False after an error was said.
 bool ohmcli_find_config(char *path, size_t size_bytes, const char *name);
 
-// Calls use with the name of every preset there is, as "learn/cifar100-xst".
+// Calls use with the name of every preset there is, as "learn/cifar100-xst", in order; those
+// of "experiments/" are for sweep, all others are configs.
 void ohmcli_each_preset(void (*use)(void *context, const char *name), void *context);
 
 // Finds a file that comes with the program, as "tools/peer_torch.py". False when there is none.
@@ -74,6 +75,8 @@ const ohmcli_command *ohmcli_command_find(const char *name);
 int ohmcli_learn(int argc, char **argv);
 int ohmcli_eval(int argc, char **argv);
 int ohmcli_report(int argc, char **argv);
+int ohmcli_compare(int argc, char **argv);
+int ohmcli_sweep(int argc, char **argv);
 int ohmcli_data(int argc, char **argv);
 int ohmcli_explain(int argc, char **argv);
 int ohmcli_doctor(int argc, char **argv);
@@ -86,6 +89,8 @@ int ohmcli_help_command(int argc, char **argv);
 extern const ohmcli_command ohmcli_learn_command;
 extern const ohmcli_command ohmcli_eval_command;
 extern const ohmcli_command ohmcli_report_command;
+extern const ohmcli_command ohmcli_compare_command;
+extern const ohmcli_command ohmcli_sweep_command;
 extern const ohmcli_command ohmcli_data_command;
 extern const ohmcli_command ohmcli_explain_command;
 extern const ohmcli_command ohmcli_doctor_command;

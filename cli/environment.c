@@ -11,7 +11,7 @@
 
 #include "cli.h"
 
-enum { PATH_ROOM = 4096 };
+enum { PATH_ROOM = 4096, PRESET_ROOM = 600 };
 
 static struct {
     int verbosity;
@@ -152,7 +152,8 @@ static bool installed_folder(char *path, size_t size_bytes) {
     return snprintf(path + used, size_bytes - used, "/share/ohmwise") < (int)(size_bytes - used);
 }
 
-// Writes the index-th folder in which presets are looked up; false when there are no more.
+// Writes the index-th folder in which presets are looked up; false when there are no more. What is
+// installed beside the program comes before the tree that it was built from.
 static bool preset_folder(char *path, size_t size_bytes, int index) {
     const char *list = variable("OHM_PRESET_PATH");
     int at = 0;
@@ -164,33 +165,53 @@ static bool preset_folder(char *path, size_t size_bytes, int index) {
         }
         list = list[length] == ':' ? list + length + 1 : NULL;
     }
-    if (index == at) {
-        snprintf(path, size_bytes, "%s", OHM_PRESET_FOLDER);
-        return true;
-    }
-    if (index == at + 1 && installed_folder(path, size_bytes)) {
+    if (index == at && installed_folder(path, size_bytes)) {
         const size_t used = strlen(path);
         snprintf(path + used, size_bytes - used, "/presets");
+        return true;
+    }
+    if (index == at || index == at + 1) {
+        snprintf(path, size_bytes, "%s", OHM_PRESET_FOLDER);
         return true;
     }
     return false;
 }
 
 bool ohmcli_find_companion(char *path, size_t size_bytes, const char *name) {
-    snprintf(path, size_bytes, "%s/../%s", OHM_PRESET_FOLDER, name);
-    if (is_file(path)) {
-        return true;
-    }
     char folder[PATH_ROOM];
-    if (!installed_folder(folder, sizeof folder)) {
-        return false;
+    if (installed_folder(folder, sizeof folder)) {
+        snprintf(path, size_bytes, "%s/%s", folder, name);
+        if (is_file(path)) {
+            return true;
+        }
     }
-    snprintf(path, size_bytes, "%s/%s", folder, name);
+    snprintf(path, size_bytes, "%s/../%s", OHM_PRESET_FOLDER, name);
     return is_file(path);
 }
 
+typedef struct {
+    char (*names)[PRESET_ROOM]; // (room)
+    int n, room;
+} ohmcli_preset_list;
+
+// Keeps a name; where memory is out, or the name is longer than names are, without it.
+static void keep_preset(ohmcli_preset_list *list, const char *kind, const char *name, size_t n) {
+    if (list->n == list->room) {
+        const int room = list->room > 0 ? 2 * list->room : 16;
+        void *grown = realloc(list->names, (size_t)room * sizeof *list->names);
+        if (grown == NULL) {
+            return;
+        }
+        list->names = grown;
+        list->room = room;
+    }
+    const int length =
+        snprintf(list->names[list->n], sizeof *list->names, "%s/%.*s", kind, (int)n, name);
+    list->n += length < (int)sizeof *list->names;
+}
+
 // Walks one folder of presets: a folder a kind, a .yaml file a preset.
-static void each_preset_in(const char *folder, void (*use)(void *, const char *), void *context) {
+static void each_preset_in(const char *folder, ohmcli_preset_list *list) {
     DIR *kinds = opendir(folder);
     if (kinds == NULL) {
         return;
@@ -208,9 +229,7 @@ static void each_preset_in(const char *folder, void (*use)(void *, const char *)
         for (const struct dirent *file = readdir(files); file != NULL; file = readdir(files)) {
             const size_t n = strlen(file->d_name);
             if (n > 5 && strcmp(file->d_name + n - 5, ".yaml") == 0) {
-                char name[600];
-                snprintf(name, sizeof name, "%s/%.*s", kind->d_name, (int)(n - 5), file->d_name);
-                use(context, name);
+                keep_preset(list, kind->d_name, file->d_name, n - 5);
             }
         }
         closedir(files);
@@ -218,23 +237,39 @@ static void each_preset_in(const char *folder, void (*use)(void *, const char *)
     closedir(kinds);
 }
 
+static int by_name(const void *a, const void *b) {
+    return strcmp(a, b);
+}
+
 void ohmcli_each_preset(void (*use)(void *context, const char *name), void *context) {
     char folder[PATH_ROOM];
+    ohmcli_preset_list list = {0};
     for (int i = 0; preset_folder(folder, sizeof folder, i); i++) {
-        each_preset_in(folder, use, context);
+        each_preset_in(folder, &list);
     }
+
+    // in order, and each name once, however many folders have it
+    if (list.n > 0) {
+        qsort(list.names, (size_t)list.n, sizeof *list.names, by_name);
+    }
+    for (int i = 0; i < list.n; i++) {
+        if (i == 0 || strcmp(list.names[i], list.names[i - 1]) != 0) {
+            use(context, list.names[i]);
+        }
+    }
+    free(list.names);
 }
 
 typedef struct {
     const char *wanted;
-    char nearest[600]; // "" = none
+    char nearest[PRESET_ROOM]; // "" = none
 } ohmcli_search;
 
 // Keeps a preset whose name, with or without its kind, is near the wanted one.
 static void consider(void *context, const char *name) {
     ohmcli_search *search = context;
     const char *const words[] = {name, strchr(name, '/') + 1};
-    char best[600];
+    char best[PRESET_ROOM];
     snprintf(best, sizeof best, "%s", search->nearest);
     const char *const pair[] = {best, name};
     if (ohmcli_nearest(search->wanted, words, 2) != NULL &&

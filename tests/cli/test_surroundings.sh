@@ -62,6 +62,26 @@ out "threads: 2"
 OHM_PRESET_PATH=$work/presets OHM_THREADS=2 run learn mine/first threads=1 --dry-run
 out "threads: 1"
 
+# presets are listed in order, each once
+mkdir -p "$work/presets/learn" "$work/more/mine"
+printf 'name: other\n' | tee "$work/presets/learn/fashion-mnist-xst.yaml" >"$work/more/mine/first.yaml"
+printf 'name: other\n' >"$work/presets/mine/another.yaml"
+OHM_PRESET_PATH=$work/presets:$work/more run help learn
+grep '^  [a-z]*/[a-z0-9-]*$' "$work/out" >"$work/names" || true
+LC_ALL=C sort -u "$work/names" >"$work/sorted"
+out "mine/another"
+if cmp -s "$work/names" "$work/sorted"; then held; else broken "presets are not in order, or twice"; fi
+
+# an installed program uses what is installed with it
+mkdir -p "$work/at/bin" "$work/at/share/ohmwise/presets/learn"
+cp "$bin" "$work/at/bin/ohmwise"
+printf 'name: installed\n' >"$work/at/share/ohmwise/presets/learn/fashion-mnist-xst.yaml"
+built=$bin
+bin=$work/at/bin/ohmwise
+run learn learn/fashion-mnist-xst --dry-run
+out "name: installed"
+bin=$built
+
 # an error in a file has its place
 printf 'train:\n  epochs: many\n' >"$work/wrong.yaml"
 run learn "$work/wrong.yaml" --dry-run
@@ -69,8 +89,12 @@ refused 2
 err "wrong.yaml:2:"
 
 # runs that are none
+for options in "" "--on float" "--task 1" "--on float --task name"; do
+    # shellcheck disable=SC2086 # words
+    run eval "$work/nothing" $options
+    refused 1
+done
 run eval "$work/nothing"
-refused 3
 err "metrics.json"
 mkdir -p "$work/half"
 printf '{"tasks": ' >"$work/half/metrics.json"
