@@ -87,13 +87,13 @@ static int print_json(const ohm_eval_result *results, int n, const char *run, co
     return OHMCLI_DONE;
 }
 
-// The path the run is meant for: integer where it is quantised.
-static bool is_quantised(const char *run, bool *known) {
-    json_t *metrics = ohmcli_run_metrics(run);
-    const bool quantised = json_is_true(json_object_get(metrics, "quantised"));
-    *known = metrics != NULL;
+// The path the run is meant for: integer where it is quantised. Returns an exit code.
+static int path_of(const char **path, const char *run) {
+    json_t *metrics = NULL;
+    const int code = ohmcli_run_metrics(&metrics, run);
+    *path = json_is_true(json_object_get(metrics, "quantised")) ? "integer" : "float";
     json_decref(metrics);
-    return quantised;
+    return code;
 }
 
 int ohmcli_eval(int argc, char **argv) {
@@ -119,17 +119,16 @@ int ohmcli_eval(int argc, char **argv) {
         ohm_set_threads(threads);
     }
     if (on == NULL) {
-        bool known = false;
-        on = is_quantised(run, &known) ? "integer" : "float";
-        if (!known) {
-            return OHMCLI_BAD_DATA;
+        code = path_of(&on, run);
+        if (code != OHMCLI_DONE) {
+            return code;
         }
     }
     def.path = strcmp(on, "integer") == 0 ? OHM_ON_INTEGER : OHM_ON_FLOAT;
     if (ohmcli_has(&call, "task")) {
-        def.task = ohmcli_run_task(run, ohmcli_value(&call, "task"));
-        if (def.task < 0) {
-            return OHMCLI_USAGE;
+        code = ohmcli_run_task(&def.task, run, ohmcli_value(&call, "task"));
+        if (code != OHMCLI_DONE) {
+            return code;
         }
     } else if (def.logits_path != NULL) {
         return ohmcli_usage(&ohmcli_eval_command, "'--logits' needs one task, give --task");

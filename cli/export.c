@@ -32,19 +32,11 @@ const ohmcli_command ohmcli_export_command = {
     .run = ohmcli_export,
 };
 
-// How many tasks a run has learned; -1 after an error was said.
-static int n_tasks_of(const char *run) {
-    json_t *metrics = ohmcli_run_metrics(run);
-    const int n = metrics != NULL ? (int)json_array_size(json_object_get(metrics, "tasks")) : -1;
-    json_decref(metrics);
-    return n;
-}
-
 int ohmcli_export(int argc, char **argv) {
     ohmcli_call call;
-    const int done = ohmcli_parse(&call, &ohmcli_export_command, argc, argv);
-    if (done >= 0) {
-        return done;
+    int code = ohmcli_parse(&call, &ohmcli_export_command, argc, argv);
+    if (code >= 0) {
+        return code;
     }
     ohm_error err = {0};
     const char *run = call.operands[0], *file = call.operands[1];
@@ -56,19 +48,18 @@ int ohmcli_export(int argc, char **argv) {
                             "'%s' does not end in .safetensors, give --format", file);
     }
     if (task == NULL) {
-        const int n = n_tasks_of(run);
-        if (n < 0) {
-            return OHMCLI_BAD_DATA;
-        }
+        json_t *metrics = NULL;
+        code = ohmcli_run_metrics(&metrics, run);
+        const size_t n = json_array_size(json_object_get(metrics, "tasks"));
+        json_decref(metrics);
         if (n > 1) {
-            return ohmcli_usage(&ohmcli_export_command, "'%s' has %d tasks, give --task", run, n);
+            return ohmcli_usage(&ohmcli_export_command, "'%s' has %zu tasks, give --task", run, n);
         }
+    } else {
+        code = ohmcli_run_task(&def.task, run, task);
     }
-    if (task != NULL) {
-        def.task = ohmcli_run_task(run, task);
-        if (def.task < 0) {
-            return OHMCLI_USAGE;
-        }
+    if (code != OHMCLI_DONE) {
+        return code;
     }
     if (ohm_export(file, run, &def, &err) < 0) {
         return ohmcli_error(&err);

@@ -103,15 +103,37 @@ static int fill_config(ohm_config *config, const ohmcli_call *call) {
     return code;
 }
 
-// The command line as it could be typed again, for the manifest.
-static void join_command(char *text, size_t size_bytes, const ohmcli_call *call) {
-    size_t used = (size_t)snprintf(text, size_bytes, "ohmwise learn");
-    for (int i = 0; i < call->n_operands && used < size_bytes; i++) {
-        used += (size_t)snprintf(text + used, size_bytes - used, " %s", call->operands[i]);
+// Whether a word of a command line needs quotes for a shell.
+static bool is_plain(const char *word) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "%+,-./:=@_";
+    return word[0] != '\0' && word[strspn(word, plain)] == '\0';
+}
+
+// The command line as it can be typed again, for the manifest; for free. NULL when memory is out.
+static char *join_command(int argc, char **argv) {
+    size_t room = sizeof "ohmwise";
+    for (int i = 0; i < argc; i++) {
+        room += 4 * strlen(argv[i]) + 3; // each character as '\'', a blank and two quotes
     }
-    if (used < size_bytes) {
-        snprintf(text + used, size_bytes - used, " --out %s", ohmcli_value(call, "out"));
+    char *text = malloc(room);
+    if (text == NULL) {
+        return NULL;
     }
+    char *at = stpcpy(text, "ohmwise");
+    for (int i = 0; i < argc; i++) {
+        const bool plain = is_plain(argv[i]);
+        at = stpcpy(at, plain ? " " : " '");
+        for (const char *c = argv[i]; *c != '\0'; c++) {
+            if (*c == '\'') {
+                at = stpcpy(at, "'\\''");
+            } else {
+                *at++ = *c;
+            }
+        }
+        at = stpcpy(at, plain ? "" : "'");
+    }
+    return text;
 }
 
 static double number_of(const json_t *object, const char *key) {
@@ -148,9 +170,10 @@ static void print_table(const json_t *metrics, const char *run) {
 static int print_result(const ohmcli_call *call, const char *run) {
     ohm_error err = {0};
     const int code = ohm_report_write(run, NULL, &err) < 0 ? ohmcli_error(&err) : OHMCLI_DONE;
-    json_t *metrics = ohmcli_run_metrics(run);
-    if (metrics == NULL) {
-        return OHMCLI_BAD_DATA;
+    json_t *metrics = NULL;
+    const int read = ohmcli_run_metrics(&metrics, run);
+    if (read != OHMCLI_DONE) {
+        return read;
     }
     if (ohmcli_has(call, "json")) {
         json_dumpf(metrics, stdout, JSON_INDENT(2));
@@ -162,14 +185,12 @@ static int print_result(const ohmcli_call *call, const char *run) {
     return code;
 }
 
-// Learns with a config that is filled.
-static int learn(ohm_config *config, const ohmcli_call *call) {
-    char command[4096];
+// Learns with a config that is filled; command is for the manifest.
+static int learn(ohm_config *config, const ohmcli_call *call, const char *command) {
     ohmcli_progress progress;
     ohm_error err = {0};
     const char *choice = ohmcli_value(call, "progress");
     ohmcli_progress_init(&progress, choice != NULL ? choice : "auto", ohmcli_stop_on_signals());
-    join_command(command, sizeof command, call);
     const ohm_learn_def def = {
         .run_folder = ohmcli_value(call, "out"),
         .data_folder = ohmcli_has(call, "data") ? ohmcli_value(call, "data") : ohmcli_data_folder(),
@@ -190,17 +211,21 @@ int ohmcli_learn(int argc, char **argv) {
     ohmcli_call call;
     ohm_config *config = NULL;
     ohm_error err = {0};
+    char *command = join_command(argc, argv); // before parsing, which changes the order
     int code = ohmcli_parse(&call, &ohmcli_learn_command, argc, argv);
     if (code >= 0) {
+        free(command);
         return code;
     }
     if (!ohmcli_has(&call, "out") && !ohmcli_has(&call, "dry-run")) {
-        return ohmcli_usage(&ohmcli_learn_command, "where to? give --out RUN");
+        code = ohmcli_usage(&ohmcli_learn_command, "where to? give --out RUN");
+    } else if (command == NULL) {
+        code = ohmcli_fail(OHMCLI_FAILED, "out of memory");
+    } else if (ohm_config_new(&config, &err) < 0) {
+        code = ohmcli_error(&err);
+    } else {
+        code = fill_config(config, &call);
     }
-    if (ohm_config_new(&config, &err) < 0) {
-        return ohmcli_error(&err);
-    }
-    code = fill_config(config, &call);
     if (code == OHMCLI_DONE && ohmcli_has(&call, "dry-run")) {
         char *text = NULL;
         if (ohm_config_check(config, &err) < 0 || ohm_config_text(&text, config, &err) < 0) {
@@ -210,8 +235,9 @@ int ohmcli_learn(int argc, char **argv) {
         }
         ohm_text_free(&text);
     } else if (code == OHMCLI_DONE) {
-        code = learn(config, &call);
+        code = learn(config, &call, command);
     }
     ohm_config_free(&config);
+    free(command);
     return code;
 }

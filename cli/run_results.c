@@ -9,71 +9,79 @@
 
 #include "cli.h"
 
-json_t *ohmcli_run_metrics(const char *run) {
+int ohmcli_run_metrics(json_t **metrics, const char *run) {
     char path[4096];
     struct stat status;
     json_error_t error;
+    *metrics = NULL;
     snprintf(path, sizeof path, "%s/metrics.json", run);
     if (stat(path, &status) != 0) {
-        ohmcli_fail(OHMCLI_FAILED,
-                    "'%s' has no metrics.json: %s (is it a run, and has it learned a task?)", run,
-                    strerror(errno));
-        return NULL;
+        return ohmcli_fail(OHMCLI_FAILED,
+                           "'%s' has no metrics.json: %s (is it a run, and has it learned a task?)",
+                           run, strerror(errno));
     }
-    json_t *metrics = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    if (metrics == NULL || !json_is_array(json_object_get(metrics, "tasks"))) {
-        if (metrics == NULL) {
-            ohmcli_fail(OHMCLI_BAD_DATA, "%s:%d:%d: %s", path, error.line, error.column,
-                        error.text);
-        } else {
-            ohmcli_fail(OHMCLI_BAD_DATA, "%s: 'tasks' is missing or is no list", path);
-        }
-        json_decref(metrics);
-        return NULL;
+    json_t *read = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    if (read == NULL) {
+        return ohmcli_fail(OHMCLI_BAD_DATA, "%s:%d:%d: %s", path, error.line, error.column,
+                           error.text);
     }
-    return metrics;
+    if (!json_is_array(json_object_get(read, "tasks"))) {
+        json_decref(read);
+        return ohmcli_fail(OHMCLI_BAD_DATA, "%s: 'tasks' is missing or is no list", path);
+    }
+    *metrics = read;
+    return OHMCLI_DONE;
 }
 
-int ohmcli_run_task(const char *run, const char *task) {
-    char *end = NULL;
-    const long number = strtol(task, &end, 10);
-    json_t *metrics = ohmcli_run_metrics(run);
-    if (metrics == NULL) {
-        return -1;
-    }
-    const json_t *tasks = json_object_get(metrics, "tasks");
+// The index of a task by its name.
+static int find_name(int *index, const char *run, const json_t *tasks, const char *task) {
     const size_t n_tasks = json_array_size(tasks);
-    int found = -1;
-
-    // a number counts from 1; everything else is a name
-    if (end != task && *end == '\0') {
-        if (number >= 1 && (size_t)number <= n_tasks) {
-            found = (int)number - 1;
-        } else {
-            ohmcli_fail(OHMCLI_USAGE, "'--task' is '%s', the run has learned tasks 1 to %zu", task,
-                        n_tasks);
-        }
-        json_decref(metrics);
-        return found;
-    }
     const char **names = calloc(n_tasks + 1, sizeof *names);
-    for (size_t i = 0; names != NULL && i < n_tasks; i++) {
+    int found = -1;
+    if (names == NULL) {
+        return ohmcli_fail(OHMCLI_FAILED, "out of memory");
+    }
+    for (size_t i = 0; i < n_tasks; i++) {
         const char *name = json_string_value(json_object_get(json_array_get(tasks, i), "name"));
         names[i] = name != NULL ? name : "";
         if (strcmp(names[i], task) == 0) {
             found = (int)i;
         }
     }
-    if (found < 0 && names != NULL) {
-        const char *nearest = ohmcli_nearest(task, names, (int)n_tasks);
-        ohmcli_fail(OHMCLI_USAGE,
-                    nearest != NULL ? "no task '%s' in '%s' (did you mean '%s'?)"
-                                    : "no task '%s' in '%s'",
-                    task, run, nearest);
-    } else if (names == NULL) {
-        ohmcli_fail(OHMCLI_FAILED, "out of memory");
+    const char *nearest = found < 0 ? ohmcli_nearest(task, names, (int)n_tasks) : NULL;
+    int code = OHMCLI_DONE;
+    if (nearest != NULL) {
+        code = ohmcli_fail(OHMCLI_USAGE, "no task '%s' in '%s' (did you mean '%s'?)", task, run,
+                           nearest);
+    } else if (found < 0) {
+        code = ohmcli_fail(OHMCLI_USAGE, "no task '%s' in '%s'", task, run);
+    } else {
+        *index = found;
     }
     free(names);
+    return code;
+}
+
+int ohmcli_run_task(int *index, const char *run, const char *task) {
+    char *end = NULL;
+    json_t *metrics = NULL;
+    const long number = strtol(task, &end, 10);
+    int code = ohmcli_run_metrics(&metrics, run);
+    if (code != OHMCLI_DONE) {
+        return code;
+    }
+
+    // a number counts from 1; everything else is a name
+    const json_t *tasks = json_object_get(metrics, "tasks");
+    const size_t n_tasks = json_array_size(tasks);
+    if (end == task || *end != '\0') {
+        code = find_name(index, run, tasks, task);
+    } else if (number >= 1 && (size_t)number <= n_tasks) {
+        *index = (int)number - 1;
+    } else {
+        code = ohmcli_fail(OHMCLI_USAGE, "'--task' is '%s', the run has learned tasks 1 to %zu",
+                           task, n_tasks);
+    }
     json_decref(metrics);
-    return found;
+    return code;
 }

@@ -5,10 +5,12 @@
 
 #include <jansson.h>
 
-// metrics.json of a run, for json_decref; NULL after an error was said.
-json_t *ohmcli_run_metrics(const char *run);
+// Reads metrics.json of a run, for json_decref. Returns an exit code; where that is not 0, an error
+// was said and *metrics is NULL.
+int ohmcli_run_metrics(json_t **metrics, const char *run);
 
-// The 0-based index of a task given by its number (from 1) or its name; -1 after an error was said.
-int ohmcli_run_task(const char *run, const char *task);
+// The 0-based index of a task given by its number (from 1) or its name. Returns an exit code; where
+// that is not 0, an error was said.
+int ohmcli_run_task(int *index, const char *run, const char *task);
 
 #endif

@@ -155,7 +155,7 @@ run export "$work/two" "$work/no.safetensors" --task 3
 code 2
 not_there "$work/no.safetensors"
 run export "$work/nothing" "$work/no.safetensors"
-code 3
+code 1
 not_there "$work/no.safetensors"
 
 # files that do not hold what they should: one line, the name of the tensor, nothing left behind

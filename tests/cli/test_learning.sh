@@ -46,6 +46,19 @@ done
 # what the files say of the machine and of forgetting
 cp "$work/run/manifest.json" "$work/out"
 json 'd["version"] and d["cpu"] and d["backend"] and d["threads"] == 1 and d["dataset_sha256"]'
+# the command can be typed again
+run learn "$work/tiny.yaml" -qo "$work/it's a run" train.epochs=1 "name=a \$name" --threads 1
+code 0
+cp "$work/it's a run/manifest.json" "$work/out"
+# shellcheck disable=SC2016
+python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["command"], end="")' "$work/out" >"$work/command"
+eval "set -- $(cat "$work/command")"
+if [ "$#" -eq 9 ] && [ "$1 $2 $4 $5" = "ohmwise learn -qo $work/it's a run" ] && [ "$7" = "name=a \$name" ]; then
+    held
+else
+    broken "the command of the manifest is $(cat "$work/command")"
+fi
+
 cp "$work/run/metrics.json" "$work/out"
 json 'd["logits_identical"] is True and d["forgetting"] == 0'
 json 'd["accuracy_matrix"][0][1] is None and d["accuracy_matrix"][1][0] is not None'
