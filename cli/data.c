@@ -2,11 +2,10 @@
 // `ohmwise data list|get|add|verify`: the data sets of this machine.
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "ohmwise/data.h"
+#include "progress.h"
 #include "stop.h"
 
 static const char *const words[] = {"list", "get", "add", "verify", NULL};
@@ -36,37 +35,6 @@ const ohmcli_command ohmcli_data_command = {
     .complete = OHMCLI_COMPLETE_FILE,
     .run = ohmcli_data,
 };
-
-// The progress of a transfer, on a terminal only.
-typedef struct {
-    volatile sig_atomic_t *stop; // set by a signal
-    bool shown;
-    struct timespec last;
-} ohmcli_transfer;
-
-static int show(void *context, const char *what, int64_t done, int64_t total) {
-    ohmcli_transfer *transfer = context;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const double since_s = (double)(now.tv_sec - transfer->last.tv_sec) +
-                           1e-9 * (double)(now.tv_nsec - transfer->last.tv_nsec);
-    if (ohmcli_verbosity() >= 0 && isatty(STDERR_FILENO) && since_s >= 0.1) {
-        transfer->last = now;
-        transfer->shown = true;
-        fprintf(stderr, "\r\033[K%s  %.1f MB", what, (double)done / 1e6);
-        if (total > 0) {
-            fprintf(stderr, " of %.1f MB  %3.0f %%", (double)total / 1e6,
-                    100.0 * (double)done / (double)total);
-        }
-    }
-    return *transfer->stop != 0;
-}
-
-static void end_of_show(const ohmcli_transfer *transfer) {
-    if (transfer->shown) {
-        fprintf(stderr, "\r\033[K");
-    }
-}
 
 static int list_sets(const char *folder) {
     int count = 0;
@@ -126,12 +94,14 @@ int ohmcli_data(int argc, char **argv) {
 
     // do it, and say where the set lies then
     ohm_error err = {0};
-    ohmcli_transfer transfer = {.stop = ohmcli_stop_on_signals()};
-    const ohm_status status =
-        is_get   ? ohm_data_get(name, folder, ohmcli_value(&call, "url"), show, &transfer, &err)
-        : is_add ? ohm_data_add(name, call.operands[2], folder, show, &transfer, &err)
-                 : ohm_data_verify(name, folder, &err);
-    end_of_show(&transfer);
+    ohmcli_progress progress;
+    ohmcli_progress_init(&progress, "auto", ohmcli_stop_on_signals());
+    const ohm_status status = is_get   ? ohm_data_get(name, folder, ohmcli_value(&call, "url"),
+                                                      ohmcli_progress_transfer, &progress, &err)
+                              : is_add ? ohm_data_add(name, call.operands[2], folder,
+                                                      ohmcli_progress_transfer, &progress, &err)
+                                       : ohm_data_verify(name, folder, &err);
+    ohmcli_progress_clear(&progress);
     if (status < 0) {
         return ohmcli_error(&err);
     }
