@@ -38,7 +38,8 @@ int ohmcli_usage(const ohmcli_command *command, const char *format, ...) {
     return OHMCLI_USAGE;
 }
 
-// Edits between two words: insert, delete, replace. Long words count as far apart.
+// Edits between two words: insert, delete, replace. Long words count as far apart. The library has
+// the same for keys, but nothing public: words are no matter of networks.
 static int edit_distance(const char *a, const char *b) {
     enum { LONGEST = 63 };
     const size_t n_a = strlen(a);
