@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Checks who includes whom: a folder of src/ may use only the folders before it, the public headers
-use only each other, the program and the examples use the public headers. The benchmarks of bench/ may
-use every folder, as unit tests may; the headers that they name must be there.
+use only each other, the program and the examples use the public headers. The benchmarks of bench/
+may use every folder, as unit tests may; the headers that they name must be there.
 
 Prints "file:line: message" for each include that breaks the order; exit code 1 when there is one.
 """
