@@ -11,7 +11,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/c_locale.h"
 #include "base/fail.h"
 
 const char *ohmi_shown(char out[OHMI_SHOWN], const char *text) {
@@ -36,22 +36,9 @@ const char *ohmi_shown(char out[OHMI_SHOWN], const char *text) {
     return out;
 }
 
-// the library's numbers have a point, not the comma of some locales
-static locale_t enter_c_locale(locale_t *c) {
-    *c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    return *c ? uselocale(*c) : (locale_t)0;
-}
-
-static void leave_c_locale(locale_t c, locale_t before) {
-    if (c) {
-        (void)uselocale(before);
-        freelocale(c);
-    }
-}
-
 void ohmi_number_add_text(ohmi_text *out, double value) {
     char text[40], *exponent;
-    locale_t c, before = enter_c_locale(&c);
+    ohmi_c_locale numbers = ohmi_c_locale_enter();
     for (int digits = 1; digits <= 17; digits++) {
         (void)snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value) {
@@ -62,7 +49,7 @@ void ohmi_number_add_text(ohmi_text *out, double value) {
     if (value == rint(value) && fabs(value) < 1e16) {
         (void)snprintf(text, sizeof text, "%.0f", value);
     }
-    leave_c_locale(c, before);
+    ohmi_c_locale_leave(&numbers);
 
     // YAML 1.1 takes 4e-05 for a word, 4.0e-05 for a number
     exponent = strchr(text, 'e');
@@ -113,9 +100,9 @@ static bool scan_number(double *value, const char **at) {
     }
     memcpy(copy, *at, size);
     copy[size] = 0;
-    locale_t c, before = enter_c_locale(&c);
+    ohmi_c_locale numbers = ohmi_c_locale_enter();
     *value = strtod(copy, NULL);
-    leave_c_locale(c, before);
+    ohmi_c_locale_leave(&numbers);
     *at = end;
     return true;
 }
