@@ -20,6 +20,10 @@ OHM_API OHM_NODISCARD ohm_status ohm_config_load(ohm_config *config, const char 
 OHM_API OHM_NODISCARD ohm_status ohm_config_set(ohm_config *config, const char *key,
                                                 const char *value, ohm_error *err);
 
+// The same, for a value that an environment variable gave: the config's text says so.
+OHM_API OHM_NODISCARD ohm_status ohm_config_set_environment(ohm_config *config, const char *key,
+                                                            const char *value, ohm_error *err);
+
 // Checks what no single field can: combinations. Also resolves the method preset into its parts.
 // Called by ohm_learn; a second call changes nothing.
 OHM_API OHM_NODISCARD ohm_status ohm_config_check(ohm_config *config, ohm_error *err);

@@ -18,8 +18,8 @@ static ohm_status blame(ohm_error *err, ohm_status status, const ohm_config *con
                         const char *key, const char *hint) {
     const int i = index_of(key);
     ohmi_hint(err, "%s", hint);
-    if (config->origin[i] == OHMI_FROM_FILE) {
-        ohmi_place(err, config->path, config->line[i], config->column[i]);
+    if (config->origin[i] == OHMI_FROM_FILE && config->line[i] > 0) {
+        ohmi_place(err, config->files[config->file_of[i]], config->line[i], config->column[i]);
     }
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/fail.h"
 #include "base/memory.h"
@@ -40,7 +41,8 @@ void ohm_config_free(ohm_config **config) {
     }
 }
 
-ohm_status ohm_config_set(ohm_config *config, const char *key, const char *value, ohm_error *err) {
+ohm_status ohmi_config_set_from(ohm_config *config, const char *key, const char *value,
+                                ohmi_origin origin, ohm_error *err) {
     int n_fields;
     const ohmi_field *field = ohmi_field_find(key);
     if (!field) {
@@ -49,9 +51,42 @@ ohm_status ohm_config_set(ohm_config *config, const char *key, const char *value
     }
     const ohm_status status = ohmi_field_set(&config->values, field, value, err);
     if (status >= 0) {
-        config->origin[field - ohmi_fields(&n_fields)] = OHMI_FROM_COMMAND;
+        config->origin[field - ohmi_fields(&n_fields)] = origin;
     }
     return status;
+}
+
+ohm_status ohm_config_set(ohm_config *config, const char *key, const char *value, ohm_error *err) {
+    return ohmi_config_set_from(config, key, value, OHMI_FROM_COMMAND, err);
+}
+
+ohm_status ohm_config_set_environment(ohm_config *config, const char *key, const char *value,
+                                      ohm_error *err) {
+    return ohmi_config_set_from(config, key, value, OHMI_FROM_ENVIRONMENT, err);
+}
+
+void ohmi_config_enter_file(ohm_config *config, const char *path) {
+    int n_fields, n_users[OHMI_MOST_FILES] = {0};
+    (void)ohmi_fields(&n_fields);
+    for (int i = 0; i < n_fields; i++) {
+        n_users[config->file_of[i]] += config->origin[i] == OHMI_FROM_FILE;
+    }
+
+    // a place that no field refers to, else the one after the last
+    int at = 0;
+    while (at < OHMI_MOST_FILES && n_users[at] > 0) {
+        at++;
+    }
+    if (at == OHMI_MOST_FILES) {
+        at = (config->file + 1) % OHMI_MOST_FILES;
+        for (int i = 0; i < n_fields; i++) {
+            if (config->file_of[i] == at) {
+                config->line[i] = config->column[i] = 0;
+            }
+        }
+    }
+    (void)snprintf(config->files[at], sizeof config->files[at], "%s", path);
+    config->file = at;
 }
 
 const ohmi_config *ohmi_config_values(const ohm_config *config) {

@@ -13,15 +13,28 @@ typedef enum {
     OHMI_FROM_PRESET, // part of a named method
     OHMI_FROM_FILE,
     OHMI_FROM_COMMAND, // ohm_config_set
+    OHMI_FROM_ENVIRONMENT,
 } ohmi_origin;
+
+enum { OHMI_MOST_FILES = 8 };
 
 struct ohm_config {
     ohmi_config values;
     ohmi_origin origin[OHMI_MOST_FIELDS]; // by index of the field
     int line[OHMI_MOST_FIELDS];           // 1-based, where origin is a file
     int column[OHMI_MOST_FIELDS];         // likewise
-    char path[512];                       // of the file loaded last
+    int file_of[OHMI_MOST_FIELDS];        // likewise: index into files
+    char files[OHMI_MOST_FILES][512];     // paths of files loaded
+    int file;                             // index of the one loaded last
 };
+
+// Enters a file that is about to be loaded and makes it the last. When there are too many, fields
+// of an older file lose their places.
+void ohmi_config_enter_file(ohm_config *config, const char *path);
+// Sets a key as ohm_config_set does, from elsewhere.
+OHM_NODISCARD ohm_status ohmi_config_set_from(ohm_config *config, const char *key,
+                                              const char *value, ohmi_origin origin,
+                                              ohm_error *err);
 
 // Sets a field from text: "1e-2", "60 s", "[0.5, 0.8]". On failure the value is as it was.
 OHM_NODISCARD ohm_status ohmi_field_set(ohmi_config *values, const ohmi_field *field,

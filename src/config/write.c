@@ -57,6 +57,9 @@ static void add_origin(ohmi_text *out, const ohm_config *config, int i) {
     case OHMI_FROM_COMMAND:
         ohmi_text_add(out, "command line");
         break;
+    case OHMI_FROM_ENVIRONMENT:
+        ohmi_text_add(out, "environment");
+        break;
     }
 }
 

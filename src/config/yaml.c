@@ -212,6 +212,7 @@ static ohm_status read_value(reader *r, const ohmi_field *field, int key_line, i
     }
     r->config.origin[index] = OHMI_FROM_FILE;
     r->config.line[index] = line;
+    r->config.file_of[index] = r->config.file;
     r->config.column[index] = column;
 done:
     ohmi_text_clear(&joined);
@@ -309,7 +310,7 @@ ohm_status ohm_config_load(ohm_config *config, const char *path, ohm_error *err)
     r->path = path;
     r->err = err;
     r->config = *config;
-    (void)snprintf(r->config.path, sizeof r->config.path, "%s", path);
+    ohmi_config_enter_file(&r->config, path);
     r->has_parser = yaml_parser_initialize(&r->parser) != 0;
     if (!r->has_parser) {
         status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for '%s'", path);

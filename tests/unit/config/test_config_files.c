@@ -354,6 +354,61 @@ static void test_hostile(void **state) {
     assert_int_equal(ohmi_live_blocks(), 0);
 }
 
+// Which file an error of the whole is in, and what the text says of where values came from.
+static void test_two_files(void **state) {
+    (void)state;
+    ohm_config *config = new_config();
+    ohm_error err = {0};
+    char name[32], *text = NULL;
+
+    // a value that only the whole shows to be wrong is in the file that gave it, not in the last
+    scratch_write("first.yaml", "seed: 3\ntrain:\n  epochs: 5\n  warmup: 9\n", 38);
+    scratch_write("second.yaml", "name: second\n", 13);
+    assert_int_equal(ohm_config_load(config, scratch_path("first.yaml"), &err), OHM_OK);
+    assert_int_equal(ohm_config_load(config, scratch_path("second.yaml"), &err), OHM_OK);
+    assert_int_equal(ohm_config_check(config, &err), OHM_ERR_CONFIG);
+    assert_string_equal(err.path, scratch_path("first.yaml"));
+    assert_int_equal(err.line, 4);
+
+    // also when many follow, until its place is needed
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof name, "more-%d.yaml", i);
+        scratch_write(name, "name: more\n", 11);
+        assert_int_equal(ohm_config_load(config, scratch_path(name), &err), OHM_OK);
+    }
+    assert_int_equal(ohm_config_check(config, &err), OHM_ERR_CONFIG);
+    assert_string_equal(err.path, scratch_path("first.yaml"));
+    static const char *const keys[] = {"threads",         "backend: reference #", "seed",
+                                       "array: {rows",    "network: {expand",     "data: {tasks",
+                                       "run: {checkpoint"};
+    for (int i = 0; i < 7; i++) {
+        char file[64];
+        const int size =
+            snprintf(file, sizeof file, "%s: 1%s\n", keys[i], strchr(keys[i], '{') ? "}" : "");
+        snprintf(name, sizeof name, "key-%d.yaml", i);
+        scratch_write(name, file, (size_t)size);
+        assert_int_equal(ohm_config_load(config, scratch_path(name), &err), OHM_OK);
+        assert_int_equal(ohm_config_check(config, &err), OHM_ERR_CONFIG);
+        assert_true(err.path[0] == '\0' || strcmp(err.path, scratch_path("first.yaml")) == 0);
+    }
+    assert_string_equal(err.path, ""); // nine files with values, one more than there are places
+    assert_non_null(strstr(err.message, "warmup"));
+
+    // where values came from
+    assert_int_equal(ohm_config_set(config, "train.epochs", "9", &err), OHM_OK);
+    assert_int_equal(ohm_config_set_environment(config, "threads", "2", &err), OHM_OK);
+    assert_int_equal(ohm_config_set_environment(config, "thread", "2", &err), OHM_ERR_CONFIG);
+    assert_int_equal(ohm_config_set_environment(config, "threads", "x", &err), OHM_ERR_CONFIG);
+    assert_int_equal(ohm_config_check(config, &err), OHM_OK);
+    assert_int_equal(ohm_config_text(&text, config, &err), OHM_OK);
+    const char *threads = strstr(text, "threads: 2"), *epochs = strstr(text, "epochs: 9");
+    assert_true(threads && strcspn(threads, "\n") == strcspn(threads, "#") + 13);
+    assert_memory_equal(threads + strcspn(threads, "#"), "# environment\n", 14);
+    assert_memory_equal(epochs + strcspn(epochs, "#"), "# command line\n", 15);
+    ohm_text_free(&text);
+    ohm_config_free(&config);
+}
+
 // Each allocation of a load or of writing that fails is reported and leaves nothing behind.
 static void test_no_memory(void **state) {
     (void)state;
@@ -395,7 +450,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_resolved),
         cmocka_unit_test(test_forms),      cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_hostile),    cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_hostile),    cmocka_unit_test(test_two_files),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
 }
