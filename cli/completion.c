@@ -19,9 +19,17 @@ const ohmcli_command ohmcli_completion_command = {
     .run = ohmcli_completion,
 };
 
+// Prints the presets of one kind: context is whether experiments are wanted, or configs.
 static void print_preset(void *context, const char *name) {
-    (void)context;
-    printf(" %s", name);
+    const bool *wants_experiments = context;
+    if ((strncmp(name, "experiments/", 12) == 0) == *wants_experiments) {
+        printf(" %s", name);
+    }
+}
+
+// Whether a config or an experiment comes first, and then its keys.
+static bool is_config(ohmcli_offer offer) {
+    return offer == OHMCLI_COMPLETE_CONFIG || offer == OHMCLI_COMPLETE_EXPERIMENT;
 }
 
 // The words that a value or an operand may be, each after a blank.
@@ -29,13 +37,14 @@ static void print_words(const char *const *choices, ohmcli_offer offer) {
     for (int i = 0; choices != NULL && choices[i] != NULL; i++) {
         printf(" %s", choices[i]);
     }
-    if (offer == OHMCLI_COMPLETE_CONFIG) {
-        ohmcli_each_preset(print_preset, NULL);
+    if (is_config(offer)) {
+        bool wants_experiments = offer == OHMCLI_COMPLETE_EXPERIMENT;
+        ohmcli_each_preset(print_preset, &wants_experiments);
     }
-    if (offer == OHMCLI_COMPLETE_CONFIG || offer == OHMCLI_COMPLETE_KEY) {
+    if (is_config(offer) || offer == OHMCLI_COMPLETE_KEY) {
         const char *const *keys = ohm_config_keys();
         for (int i = 0; keys[i] != NULL; i++) {
-            printf(offer == OHMCLI_COMPLETE_CONFIG ? " %s=" : " %s", keys[i]);
+            printf(is_config(offer) ? " %s=" : " %s", keys[i]);
         }
     }
     if (offer == OHMCLI_COMPLETE_COMMAND) {
@@ -46,7 +55,7 @@ static void print_words(const char *const *choices, ohmcli_offer offer) {
 }
 
 static bool offers_files(ohmcli_offer offer) {
-    return offer == OHMCLI_COMPLETE_FILE || offer == OHMCLI_COMPLETE_CONFIG;
+    return offer == OHMCLI_COMPLETE_FILE || is_config(offer);
 }
 
 // Calls print with every option of a command, then with the common ones.
@@ -165,9 +174,10 @@ static void print_zsh(void) {
         each_option(*row, zsh_option);
         if ((*row)->complete == OHMCLI_COMPLETE_FOLDER) {
             printf("      '*:folder:_files -/' ;;\n");
-        } else if ((*row)->complete == OHMCLI_COMPLETE_CONFIG) {
+        } else if (is_config((*row)->complete)) {
+            bool wants_experiments = (*row)->complete == OHMCLI_COMPLETE_EXPERIMENT;
             printf("      '1:config:{ _files; compadd --");
-            ohmcli_each_preset(print_preset, NULL);
+            ohmcli_each_preset(print_preset, &wants_experiments);
             printf("; }' \\\n      '*:key:{ compadd -S \"\" --");
             const char *const *keys = ohm_config_keys();
             for (int i = 0; keys[i] != NULL; i++) {

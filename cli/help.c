@@ -46,9 +46,12 @@ static void overview(void) {
         "'ohmwise help exit-codes' what a script can see. 'ohmwise --version' says which.\n");
 }
 
+// context: whether experiments are wanted, or configs.
 static void print_preset(void *context, const char *name) {
-    (void)context;
-    printf("  %s\n", name);
+    const bool *wants_experiments = context;
+    if ((strncmp(name, "experiments/", 12) == 0) == *wants_experiments) {
+        printf("  %s\n", name);
+    }
 }
 
 int ohmcli_help_command(int argc, char **argv) {
@@ -73,9 +76,10 @@ int ohmcli_help_command(int argc, char **argv) {
     const ohmcli_command *command = ohmcli_command_find(topic);
     if (command != NULL) {
         ohmcli_help(command);
-        if (command == &ohmcli_learn_command) {
+        bool is_sweep = command == &ohmcli_sweep_command;
+        if (is_sweep || command == &ohmcli_learn_command) {
             printf("\nPresets:\n");
-            ohmcli_each_preset(print_preset, NULL);
+            ohmcli_each_preset(print_preset, &is_sweep);
         }
         return OHMCLI_DONE;
     }

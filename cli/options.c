@@ -165,6 +165,14 @@ static bool keep_value(ohmcli_call *call, int index, const char *value) {
         }
     }
     call->values[index] = value;
+    if (option->value != NULL) {
+        if (call->n_given == OHMCLI_MAX_GIVEN) {
+            ohmcli_usage(call->command, "more than %d options", OHMCLI_MAX_GIVEN);
+            return false;
+        }
+        call->given[call->n_given].option = option;
+        call->given[call->n_given++].value = value;
+    }
     return true;
 }
 
@@ -274,6 +282,15 @@ const char *ohmcli_value(const ohmcli_call *call, const char *name) {
 
 bool ohmcli_has(const ohmcli_call *call, const char *name) {
     return ohmcli_value(call, name) != NULL;
+}
+
+const char *ohmcli_value_at(const ohmcli_call *call, const char *name, int i) {
+    for (int g = 0; g < call->n_given; g++) {
+        if (strcmp(call->given[g].option->name, name) == 0 && i-- == 0) {
+            return call->given[g].value;
+        }
+    }
+    return NULL;
 }
 
 bool ohmcli_integer(const ohmcli_call *call, const char *name, int low, int high, int *out) {

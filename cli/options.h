@@ -18,16 +18,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { OHMCLI_MAX_OPTIONS = 32 }; // of a command, with the ones that all have
+enum {
+    OHMCLI_MAX_OPTIONS = 32, // of a command, with the ones that all have
+    OHMCLI_MAX_GIVEN = 64,   // of a command line
+};
 
 // What a shell may offer for a value or an operand.
 typedef enum {
     OHMCLI_COMPLETE_NOTHING,
     OHMCLI_COMPLETE_FILE,
     OHMCLI_COMPLETE_FOLDER,
-    OHMCLI_COMPLETE_CONFIG,  // presets and YAML files, then key=
-    OHMCLI_COMPLETE_KEY,     // keys of a config
-    OHMCLI_COMPLETE_COMMAND, // names of commands
+    OHMCLI_COMPLETE_CONFIG,     // presets and YAML files, then key=
+    OHMCLI_COMPLETE_EXPERIMENT, // presets of experiments and YAML files, then key=
+    OHMCLI_COMPLETE_KEY,        // keys of a config
+    OHMCLI_COMPLETE_COMMAND,    // names of commands
 } ohmcli_offer;
 
 typedef struct {
@@ -57,6 +61,11 @@ typedef struct {
     const ohmcli_option *options[OHMCLI_MAX_OPTIONS]; // (n_options) the command's, then the common
     const char *values[OHMCLI_MAX_OPTIONS];           // (n_options) NULL = not given; flags: ""
     int n_options;
+    struct {
+        const ohmcli_option *option;
+        const char *value;
+    } given[OHMCLI_MAX_GIVEN]; // (n_given) every option with a value, in the order given
+    int n_given;
     char **operands; // (n_operands) in the order given; borrowed from argv
     int n_operands;
 } ohmcli_call;
@@ -68,6 +77,8 @@ int ohmcli_parse(ohmcli_call *call, const ohmcli_command *command, int argc, cha
 // The value of an option ("" for a flag), or NULL when it was not given.
 const char *ohmcli_value(const ohmcli_call *call, const char *name);
 bool ohmcli_has(const ohmcli_call *call, const char *name);
+// Every value of an option that may be given several times: the i-th, NULL beyond the last.
+const char *ohmcli_value_at(const ohmcli_call *call, const char *name, int i);
 
 // The value of an option as a number within low .. high; *out is untouched when it was not given.
 // False after a usage error was said.

@@ -1,36 +1,59 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ohmwise report RUN [-o FILE]`: one self-contained HTML page of a run.
+// `ohmwise report RUN ... [-o FILE]`: one self-contained HTML page of a run, or of several runs
+// side by side.
 #include <stdio.h>
 
 #include "cli.h"
+#include "comparison.h"
 #include "ohmwise/learn.h"
 
 static const ohmcli_option options[] = {
     {.name = "out",
      .letter = 'o',
      .value = "FILE",
-     .help = "the page; else RUN/report.html",
+     .help = "the page; for one run else RUN/report.html",
      .complete = OHMCLI_COMPLETE_FILE},
     {0},
 };
 
 const ohmcli_command ohmcli_report_command = {
     .name = "report",
-    .summary = "Write the HTML page of a run",
-    .operands = "RUN",
+    .summary = "Write the HTML page of a run, or of several side by side",
+    .operands = "RUN ...",
     .min_operands = 1,
-    .max_operands = 1,
+    .max_operands = -1,
     .example = "report runs/first -o first.html",
     .options = options,
     .complete = OHMCLI_COMPLETE_FOLDER,
     .run = ohmcli_report,
 };
 
+// The page of `ohmwise compare`.
+static int report_several(const ohmcli_call *call) {
+    const char *path = ohmcli_value(call, "out");
+    ohm_comparison *comparison = NULL;
+    if (path == NULL) {
+        return ohmcli_usage(&ohmcli_report_command, "where to? give --out FILE for several runs");
+    }
+    int code = ohmcli_comparison_read(&comparison, call, call->operands, call->n_operands, NULL);
+    if (code == OHMCLI_DONE) {
+        code = ohmcli_comparison_save(comparison, OHM_AS_HTML, path);
+    }
+    if (code == OHMCLI_DONE) {
+        printf("%s\n", path);
+    }
+    ohm_comparison_free(&comparison);
+    return code;
+}
+
 int ohmcli_report(int argc, char **argv) {
     ohmcli_call call;
     const int done = ohmcli_parse(&call, &ohmcli_report_command, argc, argv);
     if (done >= 0) {
         return done;
+    }
+    if (call.n_operands > 1) {
+        return report_several(&call);
     }
     ohm_error err = {0};
     const char *path = ohmcli_value(&call, "out");

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stddef.h>
+#include <string.h>
 #include <stdio.h>
 
 #include "base/fail.h"
@@ -91,6 +92,23 @@ void ohmi_config_enter_file(ohm_config *config, const char *path) {
 
 const ohmi_config *ohmi_config_values(const ohm_config *config) {
     return &config->values;
+}
+
+void ohmi_config_add_lines(ohmi_text *out, const ohm_config *config, const char *const *without) {
+    int n_fields;
+    const ohmi_field *fields = ohmi_fields(&n_fields);
+    for (int i = 0; i < n_fields; i++) {
+        bool is_left_out = false;
+        for (int w = 0; without && without[w]; w++) {
+            is_left_out = is_left_out || strcmp(without[w], fields[i].key) == 0;
+        }
+        if (!is_left_out) {
+            ohmi_text_add(out, fields[i].key);
+            ohmi_text_add(out, "=");
+            ohmi_field_add_text(out, &fields[i], &config->values);
+            ohmi_text_add(out, "\n");
+        }
+    }
 }
 
 // the names of the table, filled once

@@ -132,7 +132,8 @@ static const char *const script[] = {
     "if(best){at=best[0];var v=m[6]+(best[1]-m[4])/(m[5]-m[4])*(m[7]-m[6]);"
     "text.push(line.dataset.name+' '+v.toPrecision(3));}});\n"
     "if(at!==null){var e=Math.round(m[2]+(at-m[0])/(m[1]-m[0])*(m[3]-m[2]));"
-    "text.unshift('after epoch '+e);svg.querySelector('.cursor').setAttribute('d','M'+at+' "
+    "text.unshift((svg.dataset.x||'after epoch')+' "
+    "'+e);svg.querySelector('.cursor').setAttribute('d','M'+at+' "
     "'+m[4]+'V'+"
     "m[5]);show(text.join('\\n'),event);}}\n"
     "document.addEventListener('pointermove',function(event){"
@@ -148,14 +149,26 @@ static const char *const script[] = {
     0,
 };
 
-void ohmi_page_style(ohmi_text *out) {
+void ohmi_page_begin(ohmi_text *out, const char *title) {
+    ohmi_text_add(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
+                       "<meta name=\"color-scheme\" content=\"light dark\">"
+                       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';"
+                       "style-src 'unsafe-inline';script-src 'unsafe-inline'\"><title>");
+    ohmi_text_html(out, title);
+    ohmi_text_add(out, " · Ohmwise</title><style>\n");
     for (int i = 0; style[i] != 0; ++i) {
         ohmi_text_add(out, style[i]);
     }
+    ohmi_text_add(out, "</style></head><body>\n");
 }
 
-void ohmi_page_script(ohmi_text *out) {
+void ohmi_page_end(ohmi_text *out, const char *footer) {
+    ohmi_text_add(out, "</main>\n<footer>Written by Ohmwise " OHM_VERSION " ");
+    ohmi_text_add(out, footer);
+    ohmi_text_add(out, "</footer>\n<script>\n");
     for (int i = 0; script[i] != 0; ++i) {
         ohmi_text_add(out, script[i]);
     }
+    ohmi_text_add(out, "</script></body></html>\n");
 }

@@ -21,15 +21,8 @@
 #define MAX_LOG_LINES 400
 
 static void write_head(ohmi_text *out, const ohmi_run *run) {
-    ohmi_text_add(out, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-                       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-                       "<meta name=\"color-scheme\" content=\"light dark\">"
-                       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';"
-                       "style-src 'unsafe-inline';script-src 'unsafe-inline'\"><title>");
-    ohmi_text_html(out, run->name);
-    ohmi_text_add(out, " · Ohmwise</title><style>\n");
-    ohmi_page_style(out);
-    ohmi_text_add(out, "</style></head><body>\n<header><h1>");
+    ohmi_page_begin(out, run->name);
+    ohmi_text_add(out, "<header><h1>");
     ohmi_text_html(out, run->name[0] != '\0' ? run->name : "unnamed run");
     ohmi_text_add(out, "</h1><div class=\"sub\">");
 
@@ -244,11 +237,8 @@ static ohm_status write_page(ohmi_text *out, const ohmi_run *run, ohm_error *err
     ohmi_section_time(out, run);
     ohmi_section_curves(out, run);
     write_files(out, run);
-    ohmi_text_add(out, "</main>\n<footer>Written by Ohmwise " OHM_VERSION
-                       " from the files of the run folder. Tasks are numbered in the order of "
-                       "learning.</footer>\n<script>\n");
-    ohmi_page_script(out);
-    ohmi_text_add(out, "</script></body></html>\n");
+    ohmi_page_end(out, "from the files of the run folder. Tasks are numbered in the order of "
+                       "learning.");
     if (out->failed) {
         status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory left for the report");
     }

@@ -248,7 +248,7 @@ done:
     return status;
 }
 
-static ohm_status read_metrics(ohmi_run *run, const char *path, ohm_error *err) {
+ohm_status ohmi_run_read_metrics(ohmi_run *run, const char *path, ohm_error *err) {
     ohm_status status = OHM_OK;
     const reader in = {path, err};
     char *bytes = NULL;
@@ -361,7 +361,7 @@ ohm_status ohmi_run_read(ohmi_run *run, const char *folder, ohm_error *err) {
         return ohmi_fail(err, OHM_ERR_ARGUMENT, "the path of the run folder is too long");
     }
     snprintf(path + length, sizeof path - (size_t)length, "/metrics.json");
-    OHM_TRY(read_metrics(run, path, err));
+    OHM_TRY(ohmi_run_read_metrics(run, path, err));
     OHM_TRY(read_optional(&csv, &size, run, folder, "metrics.csv", LIMIT_CSV, err));
     if (size > 0) {
         OHM_TRY(ohmi_curves_read(run, csv, err));

@@ -76,6 +76,8 @@ typedef struct {
 
 // Reads a run folder into a zeroed struct. On failure the struct is cleared.
 OHM_NODISCARD ohm_status ohmi_run_read(ohmi_run *run, const char *folder, ohm_error *err);
+// Reads only a metrics.json into a zeroed struct, which wants its clear even on failure.
+OHM_NODISCARD ohm_status ohmi_run_read_metrics(ohmi_run *run, const char *path, ohm_error *err);
 void ohmi_run_clear(ohmi_run *run);
 
 #endif

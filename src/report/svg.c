@@ -56,6 +56,9 @@ void ohmi_plot_begin(ohmi_plot *plot, const char *label) {
                      plot->left + plot->box_width, plot->x_low, plot->x_high, plot->top,
                      plot->top + plot->box_height, plot->y_high * plot->y_scale,
                      plot->y_low * plot->y_scale);
+    if (plot->x_name != NULL) {
+        ohmi_text_printf(out, " data-x=\"%s\"", plot->x_name);
+    }
     if (label == NULL) {
         ohmi_text_add(out, " aria-hidden=\"true\">");
     } else {

@@ -15,6 +15,7 @@ typedef struct {
     double width, height;                    // of the whole picture, px
     double y_scale;                          // shown value = y * y_scale, as 100 for percent
     int y_decimals;                          // of the labels on the y axis
+    const char *x_name;                      // of a step on the x axis; NULL = "after epoch"
 } ohmi_plot;
 
 // A step of 1, 2 or 5 times a power of ten that cuts range into at most n_steps parts.

@@ -44,7 +44,7 @@ run learn
 wrong
 err "missing operand: CONFIG"
 
-run report a b
+run eval a b
 wrong
 err "'b' is one operand too many"
 
