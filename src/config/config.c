@@ -5,8 +5,8 @@
 
 #include <pthread.h>
 #include <stddef.h>
-#include <string.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/fail.h"
 #include "base/memory.h"

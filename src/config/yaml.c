@@ -47,6 +47,7 @@ static ohm_status read_value(reader *r, const ohmi_field *field, int key_line, i
     }
     r->config.origin[index] = OHMI_FROM_FILE;
     r->config.line[index] = line;
+    r->config.file_of[index] = r->config.file;
     r->config.column[index] = column;
 done:
     ohmi_text_clear(&text);
@@ -117,7 +118,7 @@ ohm_status ohm_config_load(ohm_config *config, const char *path, ohm_error *err)
     }
     OHM_TRY(ohmi_yaml_open(&r->y, path, err));
     r->config = *config;
-    (void)snprintf(r->config.path, sizeof r->config.path, "%s", path);
+    ohmi_config_enter_file(&r->config, path);
     OHM_TRY(ohmi_yaml_document(&r->y, read_top, r));
     *config = r->config;
 done:
