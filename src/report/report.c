@@ -166,28 +166,6 @@ static void write_pairs(ohmi_text *out, json_t *object) {
     ohmi_text_add(out, "</tbody></table></div>");
 }
 
-// What a paper says, when the run has that: a number or flat pairs.
-static void write_published(ohmi_text *out, const ohmi_run *run) {
-    if (run->published == NULL) {
-        return;
-    }
-    ohmi_text_add(out, "<section><h2>Published result</h2>");
-    if (json_is_object(run->published)) {
-        write_pairs(out, run->published);
-    } else if (json_is_number(run->published)) {
-        ohmi_text_add(out, "<p>Mean accuracy ");
-        ohmi_figure_percent(out, json_number_value(run->published), 2);
-        ohmi_text_add(out, " % published, ");
-        ohmi_figure_percent(out, run->mean_accuracy, 2);
-        ohmi_text_add(out, " % here.</p>");
-    } else {
-        ohmi_text_add(out, "<p>");
-        write_scalar(out, run->published);
-        ohmi_text_add(out, "</p>");
-    }
-    ohmi_text_add(out, "</section>");
-}
-
 // The end of the log; where the work was cut or warned is usually there.
 static void write_log(ohmi_text *out, const char *log) {
     const char *start = log + strlen(log);
@@ -231,7 +209,6 @@ static ohm_status write_page(ohmi_text *out, const ohmi_run *run, ohm_error *err
     write_head(out, run);
     write_remarks(out, run);
     write_key_figures(out, run);
-    write_published(out, run);
     OHM_TRY(ohmi_section_accuracy(out, run, err));
     OHM_TRY(ohmi_section_columns(out, run, err));
     ohmi_section_time(out, run);

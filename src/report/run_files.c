@@ -293,10 +293,6 @@ ohm_status ohmi_run_read_metrics(ohmi_run *run, const char *path, ohm_error *err
     OHM_TRY(read_flag(&flag, &in, run->metrics, "finished", 0));
     run->finished = flag != 0;
     OHM_TRY(read_flag(&run->logits_identical, &in, run->metrics, "logits_identical", -1));
-    run->published = json_object_get(run->metrics, "published");
-    if (json_is_null(run->published)) {
-        run->published = NULL;
-    }
 
     // its parts
     OHM_TRY(read_tasks(run, &in));

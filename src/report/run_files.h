@@ -62,7 +62,6 @@ typedef struct {
     bool quantised, finished;
     int logits_identical; // 1, 0, or -1 when it was not checked
     double mean_accuracy, forgetting, train_seconds_total;
-    json_t *published; // borrowed; NULL when there is none
 
     int n_tasks;
     ohmi_run_task *tasks;    // (n_tasks)

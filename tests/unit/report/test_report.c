@@ -178,7 +178,7 @@ static void test_hostile_text(void **state) {
         "\"model\":\"a'b\",\"dataset\":\"&amp;\",\"quantised\":false,\"mean_accuracy\":0.5,"
         "\"tasks\":[{\"name\":\"\\\" onmouseover=\\\"alert(2)\",\"accuracy\":0.5}],"
         "\"accuracy_matrix\":[[0.5]],\"layers\":[{\"name\":\"</td><script>x\",\"kind\":\"conv\","
-        "\"units_total\":4,\"tasks\":[{\"new\":2,\"on\":0}]}],\"published\":{\"<b>\":\"<i>\"}}");
+        "\"units_total\":4,\"tasks\":[{\"new\":2,\"on\":0}]}]}");
     put(&run, "config.yaml", "</pre><script>alert(3)</script>");
     put(&run, "log.txt", "</pre><script>alert(4)</script>");
     put(&run, "manifest.json", "{\"<script>\":\"</code><script>\",\"list\":[1]}");
