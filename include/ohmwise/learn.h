@@ -20,17 +20,17 @@ typedef enum {
 
 typedef struct {
     ohm_event_kind kind;
-    int task, n_tasks; // 0-based
-    const char *task_name;
+    int task, n_tasks;     // 0-based
+    const char *task_name; // valid during the call
     int epoch, n_epochs;   // 0-based
     int64_t step, n_steps; // of the task
     double loss, accuracy; // running means of the epoch; accuracy as a fraction
-    double images_per_s;   // recent
+    double images_per_s;   // mean since this process began to train
     double seconds_left;   // estimate for the whole run; < 0 when unknown
     double test_accuracy;  // TASK, END: fraction
     double train_seconds;  // TASK: of this task
     int64_t columns_new, columns_on, columns_total, mask_bytes; // TASK
-    const char *text;                                           // NOTE, START
+    const char *text; // NOTE, START; valid during the call
 } ohm_event;
 
 // Called from the learning thread. Return non-zero to stop: the checkpoint is written and ohm_learn
@@ -47,7 +47,8 @@ typedef struct {
 } ohm_learn_def;
 
 // Learns all tasks of a config into a run folder. Files: config.yaml, manifest.json, metrics.csv,
-// metrics.json, layers.csv, accuracy_matrix.csv, checkpoints/, log.txt.
+// metrics.json, layers.csv, accuracy_matrix.csv, timing.txt, log.txt, checkpoints/. Where the
+// config says threads, that is set for the whole process, as ohm_set_threads does.
 OHM_API OHM_NODISCARD ohm_status ohm_learn(ohm_config *config, const ohm_learn_def *def,
                                            ohm_error *err);
 

@@ -147,7 +147,11 @@ ohm_status ohm_eval(ohm_eval_result *results, int max_results, int *n_results,
         ohmi_hint(err, "use --on float, or learn with quantise.weight_bits=4");
         goto done;
     }
-    if (def->task >= n_learned || n_learned == 0) {
+    if (n_learned == 0) {
+        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "'%s' has learned no task yet", run_folder);
+        goto done;
+    }
+    if (def->task >= n_learned) {
         status = ohmi_fail(err, OHM_ERR_ARGUMENT, "task %d is not learned yet, %d of %d tasks are",
                            def->task + 1, n_learned, learner->n_tasks);
         goto done;
@@ -161,7 +165,12 @@ ohm_status ohm_eval(ohm_eval_result *results, int max_results, int *n_results,
                            n_learned);
         goto done;
     }
-    if (last - first >= max_results || (def->logits_path && first != last)) {
+    if (last - first >= max_results) {
+        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "there is room for %d results, but %d tasks",
+                           max_results, last - first + 1);
+        goto done;
+    }
+    if (def->logits_path && first != last) {
         status = ohmi_fail(err, OHM_ERR_ARGUMENT, "logits are written for one task at a time");
         ohmi_hint(err, "name it with --task");
         goto done;

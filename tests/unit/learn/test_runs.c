@@ -252,6 +252,10 @@ static void the_run_says_that_nothing_was_forgotten(void **state) {
     ohm_eval_result results[4];
     int n = 0;
     const ohm_eval_def def = {.task = -1, .path = OHM_ON_INTEGER};
+    ohm_error err = {0};
+    assert_int_equal(ohm_eval(results, TINY_TASKS - 1, &n, scratch_path("said"), &def, &err),
+                     OHM_ERR_ARGUMENT);
+    assert_non_null(strstr(err.message, "room for"));
     assert_int_equal(ohm_eval(results, 4, &n, scratch_path("said"), &def, NULL), OHM_OK);
     assert_int_equal(n, TINY_TASKS);
     for (int t = 0; t < n; t++) {
