@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what building and testing need, on Debian and Ubuntu: only packages that are missing, with
-# sudo when not root. Elsewhere it says what is needed.
+# Installs what building and testing need, on Debian: only packages that are missing, with sudo
+# when not root. Elsewhere it says what is needed.
 #   tools/bootstrap.sh          to build, test and run the demo
 #   tools/bootstrap.sh --ci     also for the checks of .ci/run
 #   tools/bootstrap.sh --list   only print the names
