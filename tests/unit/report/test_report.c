@@ -336,6 +336,29 @@ static void test_a_network_a_task(void **state) {
     drop(&run);
 }
 
+// Two lines a task that span the most epochs: no curves, rather than gigabytes of nothing.
+static void test_too_many_epochs(void **state) {
+    (void)state;
+    run_folder run;
+    char json[4096], csv[4096];
+    int at = snprintf(json, sizeof json, "{\"schema\":1,\"name\":\"a\",\"layers\":[],\"tasks\":[");
+    int csv_at = snprintf(csv, sizeof csv, "step,epoch,task,split,name,value,unit\n");
+    make(&run);
+    for (int i = 1; i <= 11; ++i) {
+        at += snprintf(json + at, sizeof json - (size_t)at, "%s{\"name\":\"t%d\",\"accuracy\":1}",
+                       i > 1 ? "," : "", i);
+        csv_at += snprintf(csv + csv_at, sizeof csv - (size_t)csv_at,
+                           "1,0,%d,test,loss,1,1\n2,100000,%d,test,loss,1,1\n", i, i);
+    }
+    (void)snprintf(json + at, sizeof json - (size_t)at, "]}");
+    put(&run, "metrics.json", json);
+    put(&run, "metrics.csv", csv);
+    char *page = write_report(&run);
+    has(page, "spans 1100011 epochs of all tasks together");
+    ohmi_free(page);
+    drop(&run);
+}
+
 // A run that has just begun has no task and no layer; that is a page too.
 static void test_no_task_yet(void **state) {
     (void)state;
@@ -436,6 +459,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_curves_are_means_of_an_epoch),
+        cmocka_unit_test(test_too_many_epochs),
         cmocka_unit_test(test_hostile_text),
         cmocka_unit_test(test_missing_files),
         cmocka_unit_test(test_broken_metrics),
