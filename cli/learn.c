@@ -72,7 +72,8 @@ static int set_key(ohm_config *config, const char *assignment) {
 // Sets a key from the environment; value NULL or empty = nothing there.
 static int set_from_environment(ohm_config *config, const char *key, const char *value) {
     ohm_error err = {0};
-    if (value != NULL && value[0] != '\0' && ohm_config_set(config, key, value, &err) < 0) {
+    if (value != NULL && value[0] != '\0' &&
+        ohm_config_set_environment(config, key, value, &err) < 0) {
         return ohmcli_error(&err);
     }
     return OHMCLI_DONE;

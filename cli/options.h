@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Command lines: one table a command, from which parsing, help and completion all come.
 //
-//     static const ohmcli_option options[] = {{.name = "out", .letter = 'o', .value = "RUN", ...},
-//     {0}}; const ohmcli_command ohmcli_learn_command = {.name = "learn", .options = options, ...};
+//     static const ohmcli_option options[] = {
+//         {.name = "out", .letter = 'o', .value = "RUN", ...}, {0}};
+//     const ohmcli_command ohmcli_learn_command = {.name = "learn", .options = options, ...};
+//
 //     int ohmcli_learn(int argc, char **argv) {
 //         ohmcli_call call;
 //         const int done = ohmcli_parse(&call, &ohmcli_learn_command, argc, argv);
