@@ -8,7 +8,7 @@ for shell in bash zsh fish; do
     run completion "$shell"
     code 0
     no_err
-    for word in learn eval report data explain doctor bench out force logits task train.lr; do
+    for word in learn eval report compare sweep data explain doctor bench out force logits task train.lr; do
         out "$word"
     done
     cp "$work/out" "$work/completion.$shell"
@@ -44,6 +44,12 @@ if command -v bash >/dev/null 2>&1; then
     out "--force"
     offers ohmwise learn train.mo
     out "train.momentum="
+    offers ohmwise sweep experiments/xst
+    out "experiments/xst-table-1"
+    offers ohmwise learn experiments/xst
+    if grep -q xst-table "$work/out"; then broken "an experiment is no config"; else held; fi
+    offers ohmwise compare --pub
+    out "--published"
     offers ohmwise eval --on in
     out "integer"
     offers ohmwise explain array.
