@@ -87,6 +87,10 @@ typedef struct {
 // The step of the network's input when quantised: 8 bits span about +-4 deviations.
 float ohmi_input_step(const ohmi_config *config);
 
+// The first layer, or "head", whose sums may round with the grids of a quantised network, so that
+// other backends can give other last bits; NULL when all are exact.
+const char *ohmi_learner_inexact(const ohmi_learner *learner);
+
 OHM_NODISCARD ohm_status ohmi_learner_new(ohmi_learner **out, const ohmi_config *config,
                                           const ohmi_tasks *tasks, const char *backend,
                                           bool is_training, ohm_error *err);

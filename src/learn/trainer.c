@@ -301,6 +301,13 @@ static ohm_status run_learning(trainer *r, ohm_config *config, const ohm_learn_d
     ohmi_run_log(&r->run, "%s with %s, %d threads", has_checkpoint ? "resumed" : "started",
                  r->learner->network->kernels->name, ohmi_threads());
     (void)tell(r, OHM_EVENT_START, has_checkpoint ? "resumed" : "started");
+    const char *inexact = ohmi_learner_inexact(r->learner);
+    if (inexact && !has_checkpoint) {
+        note(r,
+             "sums of '%s' can pass 2^24 with these bits: another backend may give other last "
+             "bits of the logits",
+             inexact);
+    }
     r->checkpoint_s = ohmi_now_s();
     OHM_TRY(learn_tasks(r, err));
     OHM_TRY(ohmi_run_write_metrics(&r->run, r->learner, r->is_identical, err));

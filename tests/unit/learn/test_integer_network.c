@@ -354,10 +354,32 @@ static void residual_blocks(void **state) {
     compare_rows(more, resnet20);
 }
 
+// what a user is told: 4 bits are exact everywhere, 8 times 8 bits are not under Winograd
+static void sums_that_may_round_are_named(void **state) {
+    (void)state;
+    static const char *const eight[] = {"quantise.weight_bits", "8", "quantise.activation_bits",
+                                        "8", NULL};
+    static const char *const in_float[] = {"quantise.weight_bits", "0", "quantise.activation_bits",
+                                           "0", NULL};
+    tiny_learning l;
+    tiny_begin(&l, NULL);
+    assert_null(ohmi_learner_inexact(l.learner));
+    tiny_end(&l);
+    tiny_begin(&l, eight);
+    assert_string_equal(ohmi_learner_inexact(l.learner), l.learner->network->layers[1].name);
+    tiny_end(&l);
+    tiny_begin(&l, in_float);
+    assert_null(ohmi_learner_inexact(l.learner));
+    tiny_end(&l);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(uniform_4_bits),  cmocka_unit_test(apot_4_bits),
-        cmocka_unit_test(other_bits),      cmocka_unit_test(elements),
+        cmocka_unit_test(sums_that_may_round_are_named),
+        cmocka_unit_test(uniform_4_bits),
+        cmocka_unit_test(apot_4_bits),
+        cmocka_unit_test(other_bits),
+        cmocka_unit_test(elements),
         cmocka_unit_test(residual_blocks),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
