@@ -142,6 +142,14 @@ static void add_to_name(char *name, size_t size_bytes, const char *piece) {
     name[n] = '\0';
 }
 
+// What a key is called in a name: "lr" of "train.lr", "method" of "method.preset", whose short form
+// that is.
+static const char *short_name(const ohmi_field *field) {
+    int n_sections;
+    const char *section = ohmi_sections(&n_sections)[ohmi_section_of(field)].name;
+    return section[0] && ohmi_field_find(section) == field ? section : ohmi_field_leaf(field);
+}
+
 // Adds "key=value" to the settings of a run.
 static ohm_status keep(run *r, const char *key, const char *value, ohm_error *err) {
     ohmi_text text = {0};
@@ -217,7 +225,7 @@ static ohm_status make_run(ohm_experiment *e, run *r, const ohm_config *base,
         const ohmi_setting *setting = &file->axes[a].values.items[choice[a]];
         OHM_TRY(apply(r, config, setting, file->path, err));
         add_to_name(r->name, sizeof r->name, r->name[0] ? "-" : "");
-        add_to_name(r->name, sizeof r->name, ohmi_field_leaf(setting->field));
+        add_to_name(r->name, sizeof r->name, short_name(setting->field));
         add_to_name(r->name, sizeof r->name, "-");
         add_to_name(r->name, sizeof r->name, setting->text);
     }

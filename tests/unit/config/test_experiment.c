@@ -121,7 +121,7 @@ static void test_points(void **state) {
     expand(e);
     assert_int_equal(ohm_experiment_count(e), 4);
     const ohm_experiment_run *run = ohm_experiment_at(e, 3);
-    assert_string_equal(run->folder, "b-preset-xst-element-1");
+    assert_string_equal(run->folder, "b-method-xst-element-1");
     has(run, "train.lr=0.25"); // the point's, not that of all
     has(run, "train.batch=16");
     has(run, "train.epochs=7");
