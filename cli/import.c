@@ -46,7 +46,7 @@ const ohmcli_command ohmcli_import_command = {
     .example = "import resnet18.safetensors --model resnet18 --out runs/backbone",
     .notes =
         "FILE holds PyTorch's weights as safetensors, named as in torchvision's models, or is\n"
-        "the model.json of a Keras model for TensorFlow.js, with its weights beside it.\n"
+        "an ONNX graph, or model.json of a Keras model for TensorFlow.js with its weights.\n"
         "The result is a run with one finished task. --input data takes mean and deviation\n"
         "of the data set's images, imagenet ImageNet's, caffe subtracts the mean colour and\n"
         "turns the channels round; auto is imagenet (Keras: caffe) over 64 pixels, else data.",

@@ -11,7 +11,7 @@ set -eu
 
 packages="build-essential cmake ninja-build pkg-config python3 libyaml-dev libjansson-dev
 libarchive-dev zlib1g-dev libturbojpeg0-dev libspng-dev libcurl4-openssl-dev libdnnl-dev
-libcmocka-dev dataset-fashion-mnist ca-certificates"
+libprotobuf-c-dev protobuf-c-compiler libcmocka-dev dataset-fashion-mnist ca-certificates"
 ci_packages="clang clang-format reuse shellcheck git"
 
 case "${1:-}" in

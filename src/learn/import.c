@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "config/access.h"
 #include "config/values.h"
+#include "file/onnx.h"
 #include "file/tfjs.h"
 #include "learn/checkpoint.h"
 #include "learn/outline.h"
@@ -33,6 +34,7 @@ enum {
     MOST_WIDTH = 16,        // factor, as network.expand has it
     MOST_SIDE = 1024,       // pixels, as data.image_size has it
     MOST_CLASSES = 1 << 24, //
+    ONNX_BEGIN = 0x08,      // field 1, a number
 };
 
 // Everything that an import holds.
@@ -292,7 +294,8 @@ done:
     return status;
 }
 
-// A JSON header behind 8 bytes is safetensors, a JSON text a layers model.
+// A JSON header behind 8 bytes is safetensors, a JSON text a layers model; an ONNX model begins
+// with its first field, the version, as a number.
 static ohm_status open_file(importing *in, ohm_error *err) {
     unsigned char head[9] = {0};
     FILE *file = fopen(in->path, "rb");
@@ -310,9 +313,13 @@ static ohm_status open_file(importing *in, ohm_error *err) {
         in->format = "tfjs";
         return ohmi_tfjs_load(&in->graph, in->path, err);
     }
+    if (n > 0 && head[0] == ONNX_BEGIN) {
+        in->format = "onnx";
+        return ohmi_onnx_load(&in->graph, in->path, err);
+    }
     ohm_status status =
         ohmi_fail(err, OHM_ERR_FORMAT, "'%s' is no file of weights that is read", in->path);
-    ohmi_hint(err, "safetensors files and model.json of TensorFlow.js are");
+    ohmi_hint(err, "safetensors, ONNX and model.json of TensorFlow.js are");
     return status;
 }
 
