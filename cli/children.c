@@ -114,6 +114,7 @@ static void give_up(const ohmcli_job *jobs, int n, const sigset_t *mask) {
 bool ohmcli_children_run(ohmcli_job *jobs, int n, const ohmcli_children_def *def) {
     sigset_t watched;
     sigset_t before;
+    sigset_t of_child;
     int next = 0;
     int n_running = 0;
     int n_interrupts = 0;
@@ -131,9 +132,13 @@ bool ohmcli_children_run(ohmcli_job *jobs, int n, const ohmcli_children_def *def
     sigaddset(&watched, SIGUSR1);
     sigprocmask(SIG_BLOCK, &watched, &before);
 
+    // a terminal sends Ctrl-C to the children too, who would take it for a second one after SIGTERM
+    of_child = before;
+    sigaddset(&of_child, SIGINT);
+
     while (n_running > 0 || (next < n && !is_stopping)) {
         while (next < n && !is_stopping && n_running < def->at_once) {
-            if (start(&jobs[next], def, &before)) {
+            if (start(&jobs[next], def, &of_child)) {
                 n_running++;
             } else {
                 end(&jobs[next], def);

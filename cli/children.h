@@ -2,8 +2,8 @@
 // Runs this program again and again in child processes, a few at once.
 //
 // SIGINT, SIGTERM and SIGUSR1 are passed on as SIGTERM, which asks `learn` for its checkpoint, and
-// nothing further is started; a second SIGINT ends all at once. Children of a parent that was
-// killed get SIGTERM too.
+// nothing further is started; a second SIGINT ends all at once (theirs is blocked). Children of a
+// parent that was killed get SIGTERM too.
 #ifndef OHMCLI_CHILDREN_H
 #define OHMCLI_CHILDREN_H
 

@@ -229,6 +229,41 @@ holds cmp -s "$work/never-stopped/metrics.csv" "$work/stopped/long-1/metrics.csv
 stop_with USR1 1
 code 75
 
+# Ctrl-C on a terminal reaches the children as well; they must not take it for a second one
+rm -rf "$work/stopped"
+last="sweep, Ctrl-C on a terminal"
+exit_code=0
+python3 - "$bin" "$work" >"$work/out" 2>"$work/err" <<'EOF' || exit_code=$?
+import os, pty, sys, time
+program, work = sys.argv[1:]
+csv = work + "/stopped/long-1/metrics.csv"
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(program, ["ohmwise", "sweep", work + "/long.yaml", "train.epochs=20000", "--out",
+                       work + "/stopped", "--threads", "1"])
+said, begun, sent = b"", time.monotonic(), False
+while True:
+    try:
+        piece = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not piece:
+        break
+    said += piece
+    if not sent and os.path.exists(csv) and os.path.getsize(csv) > 400:
+        os.write(terminal, b"\x03")
+        sent = True
+    if time.monotonic() - begun > 120:
+        os.kill(pid, 9)
+        break
+print(said[-600:].decode(errors="replace"))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
+EOF
+code 75
+out "stopped, its checkpoint written"
+out "stopped: 0 of 3 runs are finished"
+holds [ -s "$work/stopped/long-1/checkpoints/last.safetensors" ]
+
 # every experiment that comes with the program is one
 for file in "$source_folder"/presets/experiments/*.yaml; do
     run sweep "experiments/$(basename "$file" .yaml)" --list
