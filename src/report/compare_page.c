@@ -69,6 +69,10 @@ static void write_accuracy(ohmi_text *out, const ohm_comparison *c) {
                      "sample, over the seeds; interval: half of the 95 %% interval of the mean "
                      "(Student's t).</p>",
                      c->n_shared);
+    if (c->n_published > 0) {
+        ohmi_text_add(out, "<p class=\"note\">Published rows are as their authors measured them; "
+                           "what to mind with them stands at the end of the page.</p>");
+    }
     ohmi_text_add(out,
                   "<div class=\"scroll\"><table class=\"list bars\"><thead><tr><th>line</th>"
                   "<th>0 to 100 %</th><th class=\"n\">mean, %</th><th class=\"n\">deviation</th>"
