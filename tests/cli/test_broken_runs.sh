@@ -2,6 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs that cannot begin or go on: folders that cannot be written, data that is not there, files of
 # the run that are damaged or of another run. One clear error, the right code, nothing lost.
+
+# mounts of a namespace of our own end with this process, however it ends
+if [ "$(id -u)" -eq 0 ] && [ -z "${OHM_TEST_UNSHARED:-}" ] && unshare -m true 2>/dev/null; then
+    OHM_TEST_UNSHARED=1
+    export OHM_TEST_UNSHARED
+    exec unshare -m sh "$0" "$@"
+fi
 # shellcheck source=tests/cli/expect.sh
 . "$(dirname "$0")/expect.sh"
 
