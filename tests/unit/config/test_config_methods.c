@@ -179,7 +179,8 @@ static void test_good_combinations(void **state) {
     }
 }
 
-// Every preset in a folder and those below it; returns how many there are.
+// Every config in a folder and those below it; returns how many there are. Experiments are many
+// runs of a config: tests/cli/test_sweep.sh lists each of them.
 static int check_presets(const char *folder) {
     int n = 0;
     DIR *dir = opendir(folder);
@@ -188,7 +189,8 @@ static int check_presets(const char *folder) {
         char path[1024];
         struct stat info;
         snprintf(path, sizeof path, "%.700s/%.255s", folder, entry->d_name);
-        if (entry->d_name[0] == '.' || stat(path, &info) != 0) {
+        if (entry->d_name[0] == '.' || strcmp(entry->d_name, "experiments") == 0 ||
+            stat(path, &info) != 0) {
             continue;
         }
         const char *dot = strrchr(entry->d_name, '.');
