@@ -3,6 +3,7 @@
 // (ohm_config_check).
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/fail.h"
 #include "config/methods.h"
 #include "config/values.h"
@@ -156,10 +157,12 @@ done:
 
 ohm_status ohm_config_check(ohm_config *config, ohm_error *err) {
     ohm_status status = OHM_OK;
+    ohmi_c_locale locale = ohmi_c_locale_enter();
     OHM_TRY(resolve_method(config, err));
     OHM_TRY(check_method(config, err));
     OHM_TRY(check_bits(config, err));
     OHM_TRY(check_train_and_data(config, err));
 done:
+    ohmi_c_locale_leave(&locale);
     return status;
 }

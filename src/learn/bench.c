@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/c_locale.h"
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
@@ -270,6 +271,7 @@ ohm_status ohm_bench_train(char **json, const ohm_bench_train_def *def, ohm_erro
     char *text = NULL;
     double warm;
     int n = 0;
+    ohmi_c_locale locale = ohmi_c_locale_enter();
     *json = NULL;
     if (!c || !task || def->repeats < 1 || def->repeats > MAX_REPEATS) {
         status = ohmi_fail(err, c && task ? OHM_ERR_ARGUMENT : OHM_ERR_NO_MEMORY,
@@ -323,5 +325,6 @@ done:
     }
     ohmi_free(task);
     ohmi_free(c);
+    ohmi_c_locale_leave(&locale);
     return status;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
@@ -127,6 +128,7 @@ ohm_status ohm_eval(ohm_eval_result *results, int max_results, int *n_results,
     ohmi_tasks *tasks = NULL;
     ohmi_learner *learner = NULL;
     char path[1024];
+    ohmi_c_locale locale = ohmi_c_locale_enter();
     *n_results = 0;
 
     // the run as it was configured
@@ -184,5 +186,6 @@ done:
     ohmi_learner_free(&learner);
     ohmi_tasks_free(&tasks);
     ohm_config_free(&config);
+    ohmi_c_locale_leave(&locale);
     return status;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "config/access.h"
@@ -140,6 +141,7 @@ ohm_status ohm_export(const char *path, const char *run_folder, const ohm_export
     ohmi_tasks *tasks = NULL;
     ohmi_learner *learner = NULL;
     ohmi_config *values = ohmi_alloc(1, sizeof *values);
+    ohmi_c_locale locale = ohmi_c_locale_enter();
     if (!values) {
         status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for a config");
         goto done;
@@ -166,5 +168,6 @@ done:
     ohmi_tasks_free(&tasks);
     ohm_config_free(&config);
     ohmi_free(values);
+    ohmi_c_locale_leave(&locale);
     return status;
 }

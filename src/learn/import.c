@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/sha256.h"
@@ -356,6 +357,7 @@ ohm_status ohm_import(ohm_import_result *result, const char *path, const ohm_imp
                       ohm_error *err) {
     ohm_status status = OHM_OK;
     importing in = {.path = path, .def = def, .format = ""};
+    ohmi_c_locale locale = ohmi_c_locale_enter();
     *result = (ohm_import_result){.format = ""};
     in.build = ohmi_alloc(1, sizeof *in.build);
     if (!in.build) {
@@ -397,5 +399,6 @@ done:
     ohmi_tensors_close(&in.tensors);
     ohmi_graph_free(&in.graph);
     ohmi_free(in.build);
+    ohmi_c_locale_leave(&locale);
     return status;
 }

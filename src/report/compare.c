@@ -4,7 +4,6 @@
 #include "report/compare.h"
 
 #include <inttypes.h>
-#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/atomic_file.h"
+#include "base/c_locale.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "config/access.h"
@@ -449,6 +449,7 @@ done:
 ohm_status ohm_comparison_new(ohm_comparison **out, const ohm_compare_def *def, ohm_error *err) {
     ohm_status status = OHM_OK;
     ohm_comparison *c = NULL;
+    ohmi_c_locale locale = ohmi_c_locale_enter();
     *out = NULL;
     if (def->n_runs < 1 || def->n_runs > MOST_RUNS || def->n_published < 0 ||
         def->n_published > MOST_PUBLISHED) {
@@ -495,6 +496,7 @@ ohm_status ohm_comparison_new(ohm_comparison **out, const ohm_compare_def *def, 
     c = NULL;
 done:
     ohm_comparison_free(&c);
+    ohmi_c_locale_leave(&locale);
     return status;
 }
 
@@ -535,8 +537,7 @@ ohm_status ohm_comparison_text(char **text, const ohm_comparison *comparison,
     *text = NULL;
 
     // a host program may have set a decimal comma, which neither CSV nor CSS understands
-    const locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
-    const locale_t before = plain == (locale_t)0 ? (locale_t)0 : uselocale(plain);
+    ohmi_c_locale locale = ohmi_c_locale_enter();
     switch (form) {
     case OHM_AS_TEXT:
         ohmi_compare_text(&out, comparison);
@@ -558,10 +559,7 @@ ohm_status ohm_comparison_text(char **text, const ohm_comparison *comparison,
     *text = out.data;
     out.data = NULL;
 done:
-    if (plain != (locale_t)0) {
-        uselocale(before);
-        freelocale(plain);
-    }
+    ohmi_c_locale_leave(&locale);
     ohmi_text_clear(&out);
     return status;
 }

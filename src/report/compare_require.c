@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/fail.h"
 #include "report/compare.h"
 
@@ -146,6 +147,7 @@ ohm_status ohm_comparison_require(const ohm_comparison *comparison, const char *
     char first[256] = ""; // the first that does not meet it
     int n_unmet = 0;
     int n_known = 0;
+    ohmi_c_locale locale = ohmi_c_locale_enter();
     OHM_TRY(parse(&wanted, text, err));
     if (comparison == NULL) {
         goto done;
@@ -182,5 +184,6 @@ ohm_status ohm_comparison_require(const ohm_comparison *comparison, const char *
         }
     }
 done:
+    ohmi_c_locale_leave(&locale);
     return status;
 }

@@ -6,12 +6,12 @@
 #include "ohmwise/learn.h"
 
 #include <inttypes.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/atomic_file.h"
+#include "base/c_locale.h"
 #include "base/fail.h"
 #include "report/figures.h"
 #include "report/page_style.h"
@@ -49,6 +49,16 @@ static void write_head(ohmi_text *out, const ohmi_run *run) {
 }
 
 static void write_remarks(ohmi_text *out, const ohmi_run *run) {
+    int n_measured = 0;
+    for (int i = 0; i < run->n_tasks; ++i) {
+        n_measured += isfinite(run->tasks[i].accuracy) ? 1 : 0;
+    }
+    if (n_measured < run->n_tasks) {
+        ohmi_text_printf(out,
+                         "<div class=\"warn\"><p>%s: the network was not learned here. "
+                         "<code>ohmwise eval</code> measures it on its data set.</p></div>",
+                         n_measured == 0 ? "Nothing was measured" : "Not all tasks were measured");
+    }
     if (!run->finished) {
         ohmi_text_printf(out,
                          "<div class=\"warn\"><p>This run is not finished: the page shows "
@@ -238,17 +248,12 @@ ohm_status ohm_report_write(const char *run_folder, const char *path, ohm_error 
     }
 
     // a host program may have set a decimal comma, which neither CSV nor CSS understands
-    const locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
-    const locale_t before = plain == (locale_t)0 ? (locale_t)0 : uselocale(plain);
-
+    ohmi_c_locale locale = ohmi_c_locale_enter();
     OHM_TRY(ohmi_run_read(&run, run_folder, err));
     OHM_TRY(write_page(&page, &run, err));
     OHM_TRY(ohmi_write_file(target, page.data, page.size, err));
 done:
-    if (plain != (locale_t)0) {
-        uselocale(before);
-        freelocale(plain);
-    }
+    ohmi_c_locale_leave(&locale);
     ohmi_text_clear(&page);
     ohmi_run_clear(&run);
     return status;

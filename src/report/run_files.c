@@ -121,8 +121,9 @@ static ohm_status read_task(ohmi_run_task *task, const reader *in, const json_t 
     OHM_TRY(read_count(&task->columns_on, in, object, where, "columns_on"));
     OHM_TRY(read_count(&task->columns_total, in, object, where, "columns_total"));
     OHM_TRY(read_count(&task->mask_bytes, in, object, where, "mask_bytes"));
-    if (isnan(task->accuracy)) {
-        return broken(in, where, "accuracy", "a number");
+    // null = not measured, as of a network that was imported
+    if (json_object_get(object, "accuracy") == NULL) {
+        return broken(in, where, "accuracy", "a number or null");
     }
 done:
     return status;

@@ -8,12 +8,12 @@
 
 #include <cmocka.h>
 
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "comma_locale.h"
 #include "config/access.h"
 #include "config/values.h"
 
@@ -334,18 +334,13 @@ static void test_numbers(void **state) {
 // A comma for a point, as some locales have it, changes nothing.
 static void test_locale(void **state) {
     (void)state;
-    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"};
-    const char *found = NULL;
-    for (size_t i = 0; i < sizeof names / sizeof *names && found == NULL; i++) {
-        found = setlocale(LC_ALL, names[i]);
-    }
-    if (found == NULL) {
-        print_message("no locale with a decimal comma is installed\n");
+    if (!comma_locale_begin()) {
+        print_message("no locale with a decimal comma can be had\n");
         skip();
     }
     take(ohmi_field_find("train.lr"), "0.025", "0.025");
     refuse(ohmi_field_find("train.lr"), "0,025");
-    setlocale(LC_ALL, "C");
+    comma_locale_end();
 }
 
 static void test_nearest(void **state) {
@@ -421,5 +416,5 @@ int main(void) {
         cmocka_unit_test(test_locale),   cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_set),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
 }

@@ -376,6 +376,25 @@ static void test_no_task_yet(void **state) {
     drop(&run);
 }
 
+// A network that was imported has a task without accuracies; the page says so.
+static void test_nothing_measured(void **state) {
+    (void)state;
+    run_folder run;
+    make(&run);
+    put(&run, "metrics.json",
+        "{\"schema\":1,\"name\":\"a\",\"finished\":true,\"quantised\":false,\"tasks\":[{"
+        "\"name\":\"imported\",\"accuracy\":null,\"accuracy_float\":null,\"loss\":null,"
+        "\"columns_new\":4,\"columns_on\":4,\"columns_total\":4}],\"columns_total\":4,"
+        "\"accuracy_matrix\":[[null]],\"layers\":[],\"mean_accuracy\":null}");
+    char *page = write_report(&run);
+    has(page, "Nothing was measured: the network was not learned here");
+    has(page, "imported");
+    has_not(page, "nan");
+    has_not(page, "inf%");
+    ohmi_free(page);
+    drop(&run);
+}
+
 // Whatever allocation fails: an error, nothing leaked, nothing written.
 static void test_out_of_memory(void **state) {
     (void)state;
@@ -464,6 +483,7 @@ int main(void) {
         cmocka_unit_test(test_missing_files),
         cmocka_unit_test(test_broken_metrics),
         cmocka_unit_test(test_no_task_yet),
+        cmocka_unit_test(test_nothing_measured),
         cmocka_unit_test(test_a_network_a_task),
         cmocka_unit_test(test_what_was_not_measured),
         cmocka_unit_test(test_out_of_memory),
