@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Explains keys for people: as text for a terminal, as Markdown for the docs. All of it comes from
-// the table in fields.c.
+// a table of keys (fields.h).
 #include <string.h>
 
 #include "base/fail.h"
@@ -31,12 +31,26 @@ static void add_wrapped(ohmi_text *out, const char *label, const char *text) {
 // the units a field takes, its own first
 static const char *unit_of(const ohmi_field *field) {
     if (strcmp(field->unit, "s") == 0) {
-        return "s (or ms, min, h, d)";
+        return field->type == OHMI_FIELD_QUANTITY ? "s (or ps, ns, us, d, y ...), to be written"
+                                                  : "s (or ms, min, h, d)";
     }
     if (strcmp(field->unit, "part") == 0) {
         return "part (or %)";
     }
+    if (field->type == OHMI_FIELD_QUANTITY) {
+        return strcmp(field->unit, "m2") == 0  ? "m2 (or um2, mm2 ...), to be written"
+               : strcmp(field->unit, "J") == 0 ? "J (or fJ, pJ, nJ ...), to be written"
+               : strcmp(field->unit, "W") == 0 ? "W (or nW, uW, mW ...), to be written"
+                                               : field->unit;
+    }
     return field->unit[0] ? field->unit : "none";
+}
+
+// the default as people read it
+static const char *default_of(const ohmi_field *field) {
+    return !field->default_text     ? "none: it must be set"
+           : field->default_text[0] ? field->default_text
+                                    : "(empty)";
 }
 
 static void add_field(ohmi_text *out, const ohmi_field *field) {
@@ -46,7 +60,7 @@ static void add_field(ohmi_text *out, const ohmi_field *field) {
     add_wrapped(out, "meaning", field->meaning);
     add_wrapped(out, "takes", range.data ? range.data : "");
     add_wrapped(out, "unit", unit_of(field));
-    add_wrapped(out, "default", field->default_text[0] ? field->default_text : "(empty)");
+    add_wrapped(out, "default", default_of(field));
     add_wrapped(out, "source", field->source);
     out->failed |= range.failed;
     ohmi_text_clear(&range);
@@ -61,15 +75,17 @@ static ohm_status hand_over(char **text, ohmi_text *out, ohm_error *err) {
     return OHM_OK;
 }
 
-ohm_status ohm_config_explain(char **text, const char *key, ohm_error *err) {
-    int n_fields, n_sections, last = -1, n_shown = 0;
-    const ohmi_field *fields = ohmi_fields(&n_fields);
-    const ohmi_section *sections = ohmi_sections(&n_sections);
-    const int section = key && key[0] ? ohmi_section_find(key) : -1;
+ohm_status ohmi_table_explain(char **text, const ohmi_table *table, const char *key,
+                              ohm_error *err) {
+    int last = -1, n_shown = 0;
+    const int n_fields = table->n_fields;
+    const ohmi_field *fields = table->fields;
+    const ohmi_section *sections = table->sections;
+    const int section = key && key[0] ? ohmi_table_section(table, key) : -1;
     ohmi_text out = {0};
     *text = NULL;
     for (int i = 0; i < n_fields; i++) {
-        const int of = ohmi_section_of(&fields[i]);
+        const int of = ohmi_table_section_of(table, &fields[i]);
         if (key && of != section && strcmp(fields[i].key, key) != 0) {
             continue;
         }
@@ -86,7 +102,7 @@ ohm_status ohm_config_explain(char **text, const char *key, ohm_error *err) {
     }
     if (n_shown == 0) {
         ohmi_text_clear(&out);
-        return ohmi_unknown_key(key, err);
+        return ohmi_table_unknown(table, key, err);
     }
     return hand_over(text, &out, err);
 }
@@ -102,15 +118,16 @@ static void add_cell(ohmi_text *out, const char *text) {
     ohmi_text_add(out, " |");
 }
 
-ohm_status ohm_config_explain_markdown(char **text, ohm_error *err) {
-    int n_fields, n_sections, last = -1;
-    const ohmi_field *fields = ohmi_fields(&n_fields);
-    const ohmi_section *sections = ohmi_sections(&n_sections);
+ohm_status ohmi_table_markdown(char **text, const ohmi_table *table, ohm_error *err) {
+    int last = -1;
+    const int n_fields = table->n_fields;
+    const ohmi_field *fields = table->fields;
+    const ohmi_section *sections = table->sections;
     ohmi_text out = {0}, range = {0};
     *text = NULL;
-    ohmi_text_add(&out, "# Keys of a config\n");
+    ohmi_text_printf(&out, "# Keys of a %s\n", table->name);
     for (int i = 0; i < n_fields; i++) {
-        const int of = ohmi_section_of(&fields[i]);
+        const int of = ohmi_table_section_of(table, &fields[i]);
         if (of != last) {
             ohmi_text_printf(&out,
                              "\n## %s\n\nAbout: %s.\n\n"
@@ -126,10 +143,18 @@ ohm_status ohm_config_explain_markdown(char **text, ohm_error *err) {
         add_cell(&out, fields[i].meaning);
         add_cell(&out, range.data ? range.data : "");
         add_cell(&out, unit_of(&fields[i]));
-        add_cell(&out, fields[i].default_text[0] ? fields[i].default_text : "(empty)");
+        add_cell(&out, default_of(&fields[i]));
         add_cell(&out, fields[i].source);
         ohmi_text_add(&out, "\n");
     }
     ohmi_text_clear(&range);
     return hand_over(text, &out, err);
+}
+
+ohm_status ohm_config_explain(char **text, const char *key, ohm_error *err) {
+    return ohmi_table_explain(text, ohmi_config_table(), key, err);
+}
+
+ohm_status ohm_config_explain_markdown(char **text, ohm_error *err) {
+    return ohmi_table_markdown(text, ohmi_config_table(), err);
 }

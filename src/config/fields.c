@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of all keys of a config; see fields.h.
+// The table of all keys of a config; see fields.h. Tables are searched in table.c.
 //
 // Sources, as cited in the rows:
 //   XST   Zhang et al., "XST: A crossbar column-wise sparse training for efficient continual
@@ -12,10 +12,8 @@
 //   APoT  Li et al., "Additive powers-of-two quantization", ICLR 2020
 #include "config/fields.h"
 
-#include <limits.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "config/choices.h"
 #include "config/methods.h"
 
@@ -243,6 +241,13 @@ static const ohmi_field fields[] = {
 _Static_assert(N_FIELDS <= OHMI_MOST_FIELDS, "OHMI_MOST_FIELDS is too small");
 _Static_assert(N_SECTIONS <= OHMI_MOST_SECTIONS, "OHMI_MOST_SECTIONS is too small");
 
+static const ohmi_table table = {"config", fields,     sections,
+                                 N_FIELDS, N_SECTIONS, "'ohmwise explain' lists all keys"};
+
+const ohmi_table *ohmi_config_table(void) {
+    return &table;
+}
+
 const ohmi_field *ohmi_fields(int *n_fields) {
     *n_fields = N_FIELDS;
     return fields;
@@ -254,82 +259,17 @@ const ohmi_section *ohmi_sections(int *n_sections) {
 }
 
 const ohmi_field *ohmi_field_find(const char *key) {
-    const char *wanted = strcmp(key, "method") == 0 ? "method.preset" : key;
-    for (int i = 0; i < N_FIELDS; i++) {
-        if (strcmp(fields[i].key, wanted) == 0) {
-            return &fields[i];
-        }
-    }
-    return NULL;
+    return ohmi_table_find(&table, strcmp(key, "method") == 0 ? "method.preset" : key);
 }
 
 int ohmi_section_find(const char *name) {
-    for (int i = 0; i < N_SECTIONS; i++) {
-        if (strcmp(sections[i].name, name) == 0) {
-            return i;
-        }
-    }
-    return -1;
+    return ohmi_table_section(&table, name);
 }
 
 int ohmi_section_of(const ohmi_field *field) {
-    const char *dot = strchr(field->key, '.');
-    const size_t size = dot ? (size_t)(dot - field->key) : 0;
-    int found = 0;
-    for (int i = 0; i < N_SECTIONS; i++) {
-        if (strlen(sections[i].name) == size && strncmp(sections[i].name, field->key, size) == 0) {
-            found = i;
-        }
-    }
-    return found;
-}
-
-const char *ohmi_field_leaf(const ohmi_field *field) {
-    const char *dot = strchr(field->key, '.');
-    return dot ? dot + 1 : field->key;
-}
-
-// words are near when about a third of the letters differ at most
-static int most_edits(const char *word) {
-    const int size = (int)strnlen(word, 64);
-    return size < 6 ? 2 : size / 3;
+    return ohmi_table_section_of(&table, field);
 }
 
 const char *ohmi_field_nearest(const char *key) {
-    const char *nearest = NULL;
-    int best = most_edits(key) + 1;
-    for (int i = 0; i < N_FIELDS; i++) {
-        // the whole key, or its last part when the section was forgotten or is another one
-        const char *dot = strrchr(key, '.');
-        const char *leaf = dot ? dot + 1 : key;
-        const int whole = ohmi_edit_distance(key, fields[i].key);
-        int part = ohmi_edit_distance(leaf, ohmi_field_leaf(&fields[i]));
-        part = part <= (int)strnlen(leaf, 64) / 3 ? part + (dot ? 1 : 0) : INT_MAX;
-        const int distance = whole < part ? whole : part;
-        if (distance < best) {
-            best = distance;
-            nearest = fields[i].key;
-        }
-    }
-    for (int i = 1; i < N_SECTIONS; i++) {
-        const int distance = ohmi_edit_distance(key, sections[i].name);
-        if (distance < best) {
-            best = distance;
-            nearest = sections[i].name;
-        }
-    }
-    return nearest;
-}
-
-const char *ohmi_choice_nearest(const ohmi_field *field, const char *text) {
-    const char *nearest = NULL;
-    int best = most_edits(text) + 1;
-    for (int i = 0; field->choices && field->choices[i]; i++) {
-        const int distance = ohmi_edit_distance(text, field->choices[i]);
-        if (distance < best) {
-            best = distance;
-            nearest = field->choices[i];
-        }
-    }
-    return nearest;
+    return ohmi_table_nearest(&table, key);
 }

@@ -6,6 +6,7 @@
 //   s        ms, s, min, h, d
 //   part     %
 //   counts   k = 1000, M = 1000000
+// Quantities, whose unit must be written, are read in quantity.c.
 // Numbers are read and written with a point whatever the locale of the process.
 #include "config/values.h"
 
@@ -20,6 +21,7 @@
 
 #include "base/c_locale.h"
 #include "base/fail.h"
+#include "config/quantity.h"
 
 const char *ohmi_shown(char out[OHMI_SHOWN], const char *text) {
     size_t size = 0;
@@ -70,7 +72,7 @@ static const char *skip_blanks(const char *at) {
 }
 
 // reads a number and moves at behind it; false when there is none
-static bool scan_number(double *value, const char **at) {
+bool ohmi_scan_number(double *value, const char **at) {
     const char *end = *at;
     char copy[64];
     int n_digits = 0;
@@ -154,6 +156,15 @@ void ohmi_field_add_range(ohmi_text *out, const ohmi_field *field) {
         ohmi_text_printf(out, "list of at most %d numbers, each ", OHMI_LIST);
         add_limits(out, field);
         return;
+    case OHMI_FIELD_QUANTITY:
+        ohmi_text_add(out, "quantity, ");
+        if (field->has_zero) {
+            ohmi_text_printf(out, "0 %s, or ", field->unit);
+        }
+        ohmi_quantity_add_text(out, field->min, field->unit);
+        ohmi_text_add(out, " .. ");
+        ohmi_quantity_add_text(out, field->max, field->unit);
+        return;
     case OHMI_FIELD_CHOICE:
         break;
     case OHMI_FIELD_TEXT:
@@ -170,8 +181,8 @@ void ohmi_field_add_range(ohmi_text *out, const ohmi_field *field) {
 }
 
 // "'train.lr' is 'abc'" with what it takes as hint
-static ohm_status bad_value(const ohmi_field *field, const char *text, const char *what,
-                            ohm_error *err) {
+ohm_status ohmi_bad_value(const ohmi_field *field, const char *text, const char *what,
+                          ohm_error *err) {
     char shown[OHMI_SHOWN];
     ohmi_text range = {0};
     ohm_status status = ohmi_fail(err, OHM_ERR_CONFIG, "'%s' is '%s', which is %s", field->key,
@@ -190,8 +201,8 @@ static bool in_range(const ohmi_field *field, double value) {
 static ohm_status read_number(double *value, const ohmi_field *field, const char *text,
                               ohm_error *err) {
     const char *at = skip_blanks(text);
-    if (!scan_number(value, &at)) {
-        return bad_value(field, text, "not a number", err);
+    if (!ohmi_scan_number(value, &at)) {
+        return ohmi_bad_value(field, text, "not a number", err);
     }
     at = skip_blanks(at);
     size_t size = strlen(at);
@@ -213,10 +224,10 @@ static ohm_status read_number(double *value, const ohmi_field *field, const char
     // division keeps 30 % the same number as 0.3
     *value = factor == 0.01 ? *value / 100.0 : factor == 1e-3 ? *value / 1000.0 : *value * factor;
     if (field->type == OHMI_FIELD_INTEGER && *value != rint(*value)) {
-        return bad_value(field, text, "not a whole number", err);
+        return ohmi_bad_value(field, text, "not a whole number", err);
     }
     if (!in_range(field, *value)) {
-        return bad_value(field, text, "out of range", err);
+        return ohmi_bad_value(field, text, "out of range", err);
     }
     *value += 0.0; // -0 becomes 0
     return OHM_OK;
@@ -236,7 +247,7 @@ static ohm_status set_numbers(ohmi_numbers *list, const ohmi_field *field, const
         size--;
     }
     if ((size > 0 && at[size - 1] == ']') != has_bracket) {
-        status = bad_value(field, text, "not a list of numbers", err);
+        status = ohmi_bad_value(field, text, "not a list of numbers", err);
         goto done;
     }
     size -= has_bracket;
@@ -249,7 +260,7 @@ static ohm_status set_numbers(ohmi_numbers *list, const ohmi_field *field, const
         const char *comma = at < end ? memchr(at, ',', (size_t)(end - at)) : NULL;
         const size_t item_size = at < end ? (size_t)((comma ? comma : end) - at) : 0;
         if (item_size >= sizeof item || read.n == OHMI_LIST) {
-            status = bad_value(field, text, "too long", err);
+            status = ohmi_bad_value(field, text, "too long", err);
             goto done;
         }
         memcpy(item, at, item_size);
@@ -270,10 +281,10 @@ static ohm_status set_text(char *member, const ohmi_field *field, const char *te
                            ohm_error *err) {
     const size_t size = strlen(text);
     if (size >= field->size || !in_range(field, (double)size)) {
-        return bad_value(field, text, size ? "too long" : "empty", err);
+        return ohmi_bad_value(field, text, size ? "too long" : "empty", err);
     }
     if (!ohmi_text_is_clean(text)) {
-        return bad_value(field, text, "not plain UTF-8 text", err);
+        return ohmi_bad_value(field, text, "not plain UTF-8 text", err);
     }
     // the rest is zeroed, so that equal configs have equal bytes
     memset(member, 0, field->size);
@@ -289,7 +300,7 @@ static int choice_of(const ohmi_field *field, const char *text, ohm_error *err) 
         }
     }
     const char *nearest = ohmi_choice_nearest(field, text);
-    (void)bad_value(field, text, "unknown", err);
+    (void)ohmi_bad_value(field, text, "unknown", err);
     if (nearest && err) {
         char range[sizeof err->hint];
         (void)snprintf(range, sizeof range, "%s", err->hint);
@@ -309,11 +320,10 @@ static ohm_status set_bool(bool *member, const ohmi_field *field, const char *te
             }
         }
     }
-    return bad_value(field, text, "not a truth value", err);
+    return ohmi_bad_value(field, text, "not a truth value", err);
 }
 
-ohm_status ohmi_field_set(ohmi_config *values, const ohmi_field *field, const char *text,
-                          ohm_error *err) {
+ohm_status ohmi_field_set(void *values, const ohmi_field *field, const char *text, ohm_error *err) {
     ohm_status status = OHM_OK;
     void *member = (char *)values + field->offset;
     double value = 0;
@@ -347,12 +357,15 @@ ohm_status ohmi_field_set(ohmi_config *values, const ohmi_field *field, const ch
     case OHMI_FIELD_NUMBERS:
         OHM_TRY(set_numbers(member, field, text, err));
         break;
+    case OHMI_FIELD_QUANTITY:
+        OHM_TRY(ohmi_quantity_read(member, field, text, err));
+        break;
     }
 done:
     return status;
 }
 
-void ohmi_field_add_text(ohmi_text *out, const ohmi_field *field, const ohmi_config *values) {
+void ohmi_field_add_text(ohmi_text *out, const ohmi_field *field, const void *values) {
     const void *member = (const char *)values + field->offset;
     switch (field->type) {
     case OHMI_FIELD_BOOL:
@@ -383,17 +396,36 @@ void ohmi_field_add_text(ohmi_text *out, const ohmi_field *field, const ohmi_con
         ohmi_text_add(out, "]");
         break;
     }
+    case OHMI_FIELD_QUANTITY:
+        ohmi_quantity_add_text(out, *(const double *)member, field->unit);
+        break;
     }
 }
 
-ohm_status ohmi_unknown_key(const char *key, ohm_error *err) {
+ohm_status ohmi_table_unknown(const ohmi_table *table, const char *key, ohm_error *err) {
     char shown[OHMI_SHOWN];
-    const char *nearest = ohmi_field_nearest(key);
+    const char *nearest = ohmi_table_nearest(table, key);
     ohm_status status = ohmi_fail(err, OHM_ERR_CONFIG, "unknown key '%s'", ohmi_shown(shown, key));
     if (nearest) {
         ohmi_hint(err, "did you mean '%s'?", nearest);
     } else {
-        ohmi_hint(err, "'ohmwise explain' lists all keys");
+        ohmi_hint(err, "%s", table->help);
     }
+    return status;
+}
+
+ohm_status ohmi_unknown_key(const char *key, ohm_error *err) {
+    return ohmi_table_unknown(ohmi_config_table(), key, err);
+}
+
+ohm_status ohmi_table_defaults(void *values, const ohmi_table *table, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    for (int i = 0; i < table->n_fields; i++) {
+        const ohmi_field *field = &table->fields[i];
+        if (field->default_text) {
+            OHM_TRY(ohmi_field_set(values, field, field->default_text, err));
+        }
+    }
+done:
     return status;
 }

@@ -37,18 +37,38 @@ OHM_NODISCARD ohm_status ohmi_config_set_from(ohm_config *config, const char *ke
                                               ohm_error *err);
 
 // Sets a field from text: "1e-2", "60 s", "[0.5, 0.8]". On failure the value is as it was.
-OHM_NODISCARD ohm_status ohmi_field_set(ohmi_config *values, const ohmi_field *field,
-                                        const char *text, ohm_error *err);
+// values: the struct of the field's table.
+OHM_NODISCARD ohm_status ohmi_field_set(void *values, const ohmi_field *field, const char *text,
+                                        ohm_error *err);
 // Appends a field's value as ohmi_field_set reads it, in the shortest form that is exact.
-void ohmi_field_add_text(ohmi_text *out, const ohmi_field *field, const ohmi_config *values);
+void ohmi_field_add_text(ohmi_text *out, const ohmi_field *field, const void *values);
 // Appends a number in the shortest form that reads back as itself and that YAML 1.1 readers take
 // for a number ("4.0e-05").
 void ohmi_number_add_text(ohmi_text *out, double value);
 // Appends what a field takes: "a number, 0 .. 10", "one of step, cosine".
 void ohmi_field_add_range(ohmi_text *out, const ohmi_field *field);
 
-// Fails with "unknown key 'x'" and the nearest name as hint.
+// Fails with "unknown key 'x'" and the nearest name as hint; of a config, of any table.
 ohm_status ohmi_unknown_key(const char *key, ohm_error *err);
+ohm_status ohmi_table_unknown(const ohmi_table *table, const char *key, ohm_error *err);
+
+// Where a file sets a field: 1-based; line 0 = it does not.
+typedef struct {
+    int line, column; // of the value
+    int key_line;
+} ohmi_mark;
+
+// Reads a YAML file over the values of a table (yaml.c), and where each is set into marks
+// (n_fields, zeroed by the caller). On failure the values may be half read: read into a copy.
+OHM_NODISCARD ohm_status ohmi_table_load(void *values, ohmi_mark *marks, const ohmi_table *table,
+                                         const char *path, ohm_error *err);
+// Explains a key, a section, or all keys for NULL, as text; all keys as Markdown. For
+// ohm_text_free.
+OHM_NODISCARD ohm_status ohmi_table_explain(char **text, const ohmi_table *table, const char *key,
+                                            ohm_error *err);
+OHM_NODISCARD ohm_status ohmi_table_markdown(char **text, const ohmi_table *table, ohm_error *err);
+// Fills the values of a table with their defaults; those without a default text stay.
+OHM_NODISCARD ohm_status ohmi_table_defaults(void *values, const ohmi_table *table, ohm_error *err);
 
 // Copies text for an error message: control characters become '?', long text is cut.
 enum { OHMI_SHOWN = 72 };

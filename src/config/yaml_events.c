@@ -179,8 +179,10 @@ ohm_status ohmi_yaml_value(ohmi_yaml *y, ohmi_text *out, const ohmi_field *field
         }
         if (ohmi_yaml_is_null(y)) {
             status = ohmi_fail(y->err, OHM_ERR_CONFIG, "'%s' has no value", field->key);
-            ohmi_hint(y->err, "leave the line out for the default, %s",
-                      field->default_text[0] ? field->default_text : "empty");
+            if (field->default_text) {
+                ohmi_hint(y->err, "leave the line out for the default, %s",
+                          field->default_text[0] ? field->default_text : "empty");
+            }
             return ohmi_yaml_at(y, status);
         }
         ohmi_text_add(out, text);

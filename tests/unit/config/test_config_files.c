@@ -69,6 +69,9 @@ static void random_text(char *out, size_t room, const ohmi_field *field) {
     case OHMI_FIELD_NUMBER:
         snprintf(out, room, "%.17g", draw(3) ? field->min + part * span : field->min);
         break;
+    case OHMI_FIELD_QUANTITY:
+        snprintf(out, room, "%.17g %s", field->min + part * span, field->unit);
+        break;
     case OHMI_FIELD_CHOICE:
     case OHMI_FIELD_TEXT:
         if (field->choices) {
