@@ -21,7 +21,23 @@ typedef enum {
     OHMI_RNG_GUMBEL = 6,  // noise of the mask estimator
     OHMI_RNG_SPLIT = 7,   // which train images form the validation part
     OHMI_RNG_HEAD = 8,    // initial head of a task
-    OHMI_RNG_TEST = 99,   // tests only
+    // of a chip, one an effect: place = the array on the chip, index = the cell, row or column
+    OHMI_RNG_STUCK = 32,         // stuck cells, each by itself
+    OHMI_RNG_STUCK_CLUSTER = 33, // the field whose tails are clusters of stuck cells
+    OHMI_RNG_OPEN_ROW = 34,      // broken word lines
+    OHMI_RNG_OPEN_COLUMN = 35,   // broken bit lines
+    OHMI_RNG_PROGRAM = 36,       // absolute error of programming
+    OHMI_RNG_PROGRAM_PART = 37,  // relative error of programming
+    OHMI_RNG_DRIFT = 38,         // exponent of drift
+    OHMI_RNG_TELEGRAPH = 39,     // state of a trap at a read; task = the read
+    OHMI_RNG_READ_NOISE = 40,    // thermal and shot noise; task = the read
+    OHMI_RNG_DAC_GAIN = 41,      // of a row's driver
+    OHMI_RNG_DAC_OFFSET = 42,    // of a row's driver
+    OHMI_RNG_ADC_GAIN = 43,      // of a column's converter
+    OHMI_RNG_ADC_OFFSET = 44,    // of a column's converter
+    OHMI_RNG_PROGRAM_LEVEL = 45, // measured deviation of a level
+    OHMI_RNG_NIA = 46,           // noise injected in training; task, place = layer and step
+    OHMI_RNG_TEST = 99,          // tests only
 } ohmi_rng_purpose;
 
 typedef struct {

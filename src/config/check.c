@@ -47,6 +47,53 @@ done:
     return status;
 }
 
+// published rates of stuck cells, where the user set none: Chen et al. 2015
+static ohm_status resolve_faults(ohm_config *config, ohm_error *err) {
+    static const char *const keys[] = {"fault.stuck_on", "fault.stuck_off"};
+    static const char *const rates[][2] = {{"0", "0"}, {"0.0175", "0.0904"}};
+    ohm_status status = OHM_OK;
+    int n_fields;
+    const ohmi_field *fields = ohmi_fields(&n_fields);
+    for (int k = 0; k < 2; k++) {
+        const int i = index_of(keys[k]);
+        if (config->origin[i] == OHMI_FROM_DEFAULT || config->origin[i] == OHMI_FROM_PRESET) {
+            OHM_TRY(ohmi_field_set(&config->values, &fields[i],
+                                   rates[config->values.fault.preset][k], err));
+            config->origin[i] = config->values.fault.preset == OHMI_FAULTS_NONE ? OHMI_FROM_DEFAULT
+                                                                                : OHMI_FROM_PRESET;
+        }
+    }
+done:
+    return status;
+}
+
+static ohm_status check_device(const ohm_config *config, ohm_error *err) {
+    const ohmi_config *v = &config->values;
+    if (v->cell.levels[0] == 0 && v->cell.max_siemens <= v->cell.min_siemens) {
+        return blame(err,
+                     ohmi_fail(err, OHM_ERR_CONFIG,
+                               "'cell.max' is %g S, not more than 'cell.min', which is %g S",
+                               v->cell.max_siemens, v->cell.min_siemens),
+                     config, "cell.max", "levels rise from 'cell.min' to 'cell.max'");
+    }
+    if (v->fault.stuck_on + v->fault.stuck_off > 1 + 1e-9) {
+        return blame(err,
+                     ohmi_fail(err, OHM_ERR_CONFIG,
+                               "'fault.stuck_on' + 'fault.stuck_off' is %g, more than all cells",
+                               v->fault.stuck_on + v->fault.stuck_off),
+                     config, "fault.stuck_off", "their sum is at most 1");
+    }
+    if (v->fault.map[0] && (v->fault.stuck_on > 0 || v->fault.stuck_off > 0)) {
+        return blame(
+            err,
+            ohmi_fail(err, OHM_ERR_CONFIG, "'fault.map' is set, and so are rates of stuck cells"),
+            config, "fault.map",
+            "a measured map stands for itself: set 'fault.stuck_on' and "
+            "'fault.stuck_off' to 0, or leave out the map");
+    }
+    return OHM_OK;
+}
+
 static ohm_status check_method(const ohm_config *config, ohm_error *err) {
     const ohmi_config *v = &config->values;
     const ohmi_numbers *levels = &v->method.levels;
@@ -162,6 +209,8 @@ ohm_status ohm_config_check(ohm_config *config, ohm_error *err) {
     OHM_TRY(check_method(config, err));
     OHM_TRY(check_bits(config, err));
     OHM_TRY(check_train_and_data(config, err));
+    OHM_TRY(resolve_faults(config, err));
+    OHM_TRY(check_device(config, err));
 done:
     ohmi_c_locale_leave(&locale);
     return status;

@@ -28,6 +28,8 @@ typedef enum {
     OHMI_SCHEDULE_CONSTANT
 } ohmi_schedule_kind;
 typedef enum { OHMI_SCHEME_UNIFORM, OHMI_SCHEME_APOT } ohmi_scheme;
+typedef enum { OHMI_FAULTS_NONE, OHMI_FAULTS_CHEN2015 } ohmi_fault_preset;
+typedef enum { OHMI_VARIATION_NORMAL, OHMI_VARIATION_LOGNORMAL } ohmi_variation_shape;
 typedef enum { OHMI_EVALUATE_ALL, OHMI_EVALUATE_OWN } ohmi_evaluate_what;
 
 typedef struct {
@@ -123,6 +125,50 @@ typedef struct ohmi_config {
         ohmi_evaluate_what
             evaluate; // run.evaluate: all earlier tasks after each task, or only its own
     } run;
+
+    struct {
+        double min_siemens, max_siemens; // cell.min, cell.max: of the lowest and highest level
+        char levels[OHMI_TEXT];          // cell.levels: .npy of measured levels; empty = linear
+        double read_v;                   // cell.read_voltage: of an input that is 1
+    } cell;
+
+    struct {
+        int64_t seed; // chip.seed: of the first chip; the next ones follow
+    } chip;
+
+    struct {
+        ohmi_fault_preset preset; // fault.preset: published rates where none are set
+        double stuck_on;          // fault.stuck_on: part of the cells
+        double stuck_off;         // fault.stuck_off: part of the cells
+        double cluster;           // fault.cluster: radius in cells, 0 = cells by themselves
+        double open_rows;         // fault.open_rows: part of the word lines
+        double open_columns;      // fault.open_columns: part of the bit lines
+        char map[OHMI_TEXT];      // fault.map: .npy of a measured chip
+    } fault;
+
+    struct {
+        double absolute_siemens;    // variation.absolute
+        double relative;            // variation.relative: part of the conductance
+        ohmi_variation_shape shape; // variation.shape: of the relative part
+    } variation;
+
+    struct {
+        double time_s, reference_s; // drift.time, drift.reference: after programming
+        double nu, spread;          // drift.nu, drift.spread: exponent of a cell
+    } drift;
+
+    struct {
+        double bandwidth_hz;       // noise.bandwidth: of a read; 0 = no thermal and shot noise
+        double temperature_k;      // noise.temperature
+        double telegraph;          // noise.telegraph: part of the time with a trapped charge
+        double telegraph_siemens;  // noise.telegraph_offset
+        double telegraph_relative; // noise.telegraph_slope
+    } noise;
+
+    struct {
+        double dac_gain, dac_offset_v; // converter.dac_gain, converter.dac_offset: of a row
+        double adc_gain, adc_offset;   // converter.adc_gain, converter.adc_offset: of a column
+    } converter;
 } ohmi_config;
 
 #endif

@@ -10,6 +10,14 @@
 //   KSM   Yang et al., "KSM: fast multiple task adaption via kernel-wise soft mask learning",
 //         CVPR 2021, and the constants of its published code
 //   APoT  Li et al., "Additive powers-of-two quantization", ICLR 2020
+//   Wu    Wu et al., "A methodology to improve linearity of analog RRAM for neuromorphic
+//   computing",
+//         VLSI Technology 2018: the device that XST and XBM assume
+//   Chen  Chen et al., "RRAM defect modeling and failure analysis based on march test and a novel
+//         squeeze-search scheme", IEEE Trans. Computers 64(1), 2015, as later papers quote its
+//         rates
+//   PytorX  He et al., "Noise injection adaption: end-to-end ReRAM crossbar non-ideal effect
+//         adaption for neural network mapping", DAC 2019, and the settings of its published code
 #include "config/fields.h"
 
 #include <string.h>
@@ -29,6 +37,8 @@ static const char *const growths[] = {"none", "drop_and_grow", "dense", NULL};
 static const char *const optimisers[] = {"sgd", "adam", NULL};
 static const char *const schedules[] = {"step", "cosine", "constant", NULL};
 static const char *const schemes[] = {"uniform", "apot", NULL};
+static const char *const fault_presets[] = {"none", "chen2015", NULL};
+static const char *const variation_shapes[] = {"normal", "lognormal", NULL};
 static const char *const evaluations[] = {"all", "own", NULL};
 
 static const ohmi_section sections[] = {
@@ -40,6 +50,13 @@ static const ohmi_section sections[] = {
     {"quantise", "bits of weights and activations"},
     {"train", "optimisers and schedules of one task"},
     {"run", "what a run does besides learning"},
+    {"cell", "conductances of a memory cell, and how it is read"},
+    {"chip", "which of all chips that one could have made"},
+    {"fault", "cells and lines of a chip that do not work"},
+    {"variation", "how far programmed conductances lie from what was meant"},
+    {"drift", "conductances that change with time: G(t) = G0 (t / t0)^-nu"},
+    {"noise", "what differs from one read to the next"},
+    {"converter", "errors of the converters of rows (DAC) and columns (ADC)"},
 };
 
 #define AT(member) offsetof(ohmi_config, member), sizeof(((ohmi_config *)0)->member)
@@ -234,6 +251,96 @@ static const ohmi_field fields[] = {
      "time between two checkpoints at most; a task's end always writes one", "own choice"},
     {"run.evaluate", OHMI_FIELD_CHOICE, AT(run.evaluate), "all", 0, 0, false, evaluations, "",
      "what is evaluated after a task: all = it and every earlier one; own = only it", "own choice"},
+
+    {"cell.min", OHMI_FIELD_NUMBER, AT(cell.min_siemens), "1.0e-06", 1e-12, 1, true, NULL, "S",
+     "conductance of a cell's lowest level", "Wu: on-state 100 kOhm, window 10"},
+    {"cell.max", OHMI_FIELD_NUMBER, AT(cell.max_siemens), "1.0e-05", 1e-12, 1, false, NULL, "S",
+     "conductance of a cell's highest level; the levels between lie at equal distances",
+     "Wu: on-state 100 kOhm"},
+    {"cell.levels", OHMI_FIELD_TEXT, AT(cell.levels), "", 0, OHMI_TEXT - 1, false, NULL, "",
+     "file of measured levels, .npy: one conductance a level from low to high in siemens, or "
+     "(levels, 2) with the deviation beside it; empty = linear from 'cell.min' to 'cell.max'",
+     "own choice"},
+    {"cell.read_voltage", OHMI_FIELD_NUMBER, AT(cell.read_v), "0.5", 1e-6, 100, false, NULL, "V",
+     "voltage on a row whose input is 1", "DNN+NeuroSim V1.0's default for this device"},
+
+    {"chip.seed", OHMI_FIELD_INTEGER, AT(chip.seed), "1", 0, MOST, false, NULL, "",
+     "start of all random numbers of the chips; the first chip has this one, each next one more",
+     "own choice"},
+
+    {"fault.preset", OHMI_FIELD_CHOICE, AT(fault.preset), "none", 0, 0, false, fault_presets, "",
+     "published rates of stuck cells, where 'fault.stuck_on' and 'fault.stuck_off' are not set: "
+     "chen2015 = 1.75 % on, 9.04 % off",
+     "PytorX, after Chen; which of the pair is the conducting one differs between papers"},
+    {"fault.stuck_on", OHMI_FIELD_NUMBER, AT(fault.stuck_on), "0", 0, 1, false, NULL, "part",
+     "part of the cells that always conduct as the highest level does", "off unless asked for"},
+    {"fault.stuck_off", OHMI_FIELD_NUMBER, AT(fault.stuck_off), "0", 0, 1, false, NULL, "part",
+     "part of the cells that always conduct as the lowest level does", "off unless asked for"},
+    {"fault.cluster", OHMI_FIELD_NUMBER, AT(fault.cluster), "0", 0.25, 8, true, NULL, "cells",
+     "radius of clusters of stuck cells, at the same rates; 0 = each cell by itself", "own choice"},
+    {"fault.open_rows", OHMI_FIELD_NUMBER, AT(fault.open_rows), "0", 0, 1, false, NULL, "part",
+     "part of the word lines that are broken: their cells carry no current",
+     "off unless asked for"},
+    {"fault.open_columns", OHMI_FIELD_NUMBER, AT(fault.open_columns), "0", 0, 1, false, NULL,
+     "part", "part of the bit lines that are broken: their cells carry no current",
+     "off unless asked for"},
+    {"fault.map", OHMI_FIELD_TEXT, AT(fault.map), "", 0, OHMI_TEXT - 1, false, NULL, "",
+     "file of a measured chip, .npy, (rows, columns) or (arrays, rows, columns): integers 0 = "
+     "works, 1 = stuck on, 2 = stuck off; or float: the conductance of a stuck cell in siemens, "
+     "NaN = works. Arrays beyond its last begin again at its first",
+     "off unless asked for"},
+
+    {"variation.absolute", OHMI_FIELD_NUMBER, AT(variation.absolute_siemens), "0", 1e-15, 1, true,
+     NULL, "S", "standard deviation of a programmed conductance, the same for all levels",
+     "off unless asked for; PytorX has a third of a level's step"},
+    {"variation.relative", OHMI_FIELD_NUMBER, AT(variation.relative), "0", 0, 2, false, NULL,
+     "part", "standard deviation of a programmed conductance as part of it",
+     "off unless asked for"},
+    {"variation.shape", OHMI_FIELD_CHOICE, AT(variation.shape), "normal", 0, 0, false,
+     variation_shapes, "",
+     "how 'variation.relative' is distributed: normal = G (1 + s z), never below 0; lognormal = "
+     "G exp(s z), whose median is G",
+     "own choice"},
+
+    {"drift.time", OHMI_FIELD_NUMBER, AT(drift.time_s), "0", 1e-9, 1e12, true, NULL, "s",
+     "t: when the chip is read, counted from its programming; 0 = no drift",
+     "off unless asked for"},
+    {"drift.reference", OHMI_FIELD_NUMBER, AT(drift.reference_s), "1", 1e-9, 1e12, false, NULL, "s",
+     "t0: when the conductances were what they were programmed to; earlier reads do not drift",
+     "own choice"},
+    {"drift.nu", OHMI_FIELD_NUMBER, AT(drift.nu), "0.05", -1, 1, false, NULL, "",
+     "nu: mean exponent of a cell; below 0 conductances grow",
+     "own choice, of the size known from phase-change cells; devices differ, measure yours"},
+    {"drift.spread", OHMI_FIELD_NUMBER, AT(drift.spread), "0", 0, 1, false, NULL, "",
+     "standard deviation of nu among cells", "own choice"},
+
+    {"noise.bandwidth", OHMI_FIELD_NUMBER, AT(noise.bandwidth_hz), "0", 1, 1e12, true, NULL, "Hz",
+     "bandwidth f of a read: currents have a variance of f (4 k T G + 2 q I), Johnson-Nyquist's "
+     "and shot noise; 0 = none",
+     "off unless asked for; PytorX has 10 MHz"},
+    {"noise.temperature", OHMI_FIELD_NUMBER, AT(noise.temperature_k), "300", 1, 1000, false, NULL,
+     "K", "T of the thermal noise", "PytorX"},
+    {"noise.telegraph", OHMI_FIELD_NUMBER, AT(noise.telegraph), "0", 0, 1, false, NULL, "part",
+     "random telegraph noise: chance that a trap of a cell is in its other state at a read",
+     "off unless asked for; PytorX has 0.5"},
+    {"noise.telegraph_offset", OHMI_FIELD_NUMBER, AT(noise.telegraph_siemens), "1.662e-07", 1e-15,
+     1, true, NULL, "S", "a in the change of a trapped cell, G (b G + a) / (G - b G - a)",
+     "PytorX"},
+    {"noise.telegraph_slope", OHMI_FIELD_NUMBER, AT(noise.telegraph_relative), "0.0015", 0, 0.5,
+     false, NULL, "", "b in the change of a trapped cell, G (b G + a) / (G - b G - a)", "PytorX"},
+
+    {"converter.dac_gain", OHMI_FIELD_NUMBER, AT(converter.dac_gain), "0", 0, 1, false, NULL,
+     "part", "standard deviation of the gain of a row's driver", "off unless asked for"},
+    {"converter.dac_offset", OHMI_FIELD_NUMBER, AT(converter.dac_offset_v), "0", 1e-9, 10, true,
+     NULL, "V", "standard deviation of the voltage of a row's driver, also when its input is 0",
+     "off unless asked for"},
+    {"converter.adc_gain", OHMI_FIELD_NUMBER, AT(converter.adc_gain), "0", 0, 1, false, NULL,
+     "part", "standard deviation of the gain of a column's converter", "off unless asked for"},
+    {"converter.adc_offset", OHMI_FIELD_NUMBER, AT(converter.adc_offset), "0", 0, 1e4, false, NULL,
+     "levels",
+     "standard deviation of the offset of a column's converter, as current of one level's step of "
+     "one cell",
+     "off unless asked for"},
 };
 
 #define N_FIELDS ((int)(sizeof fields / sizeof *fields))

@@ -41,7 +41,7 @@ typedef struct {
     const char *meaning; // what its keys are about
 } ohmi_section;
 
-enum { OHMI_MOST_FIELDS = 128, OHMI_MOST_SECTIONS = 16 };
+enum { OHMI_MOST_FIELDS = 256, OHMI_MOST_SECTIONS = 32 };
 
 // A table of keys over one struct of values.
 typedef struct {

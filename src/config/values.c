@@ -5,6 +5,7 @@
 // field's own word ("bits", "epochs"), or
 //   s        ms, s, min, h, d
 //   part     %
+//   S        mS, uS, nS        V: mV        Hz: kHz, MHz, GHz
 //   counts   k = 1000, M = 1000000
 // Quantities, whose unit must be written, are read in quantity.c.
 // Numbers are read and written with a point whatever the locale of the process.
@@ -114,9 +115,10 @@ static double factor_of_unit(const ohmi_field *field, const char *unit, size_t s
     static const struct {
         const char *of, *unit;
         double factor;
-    } units[] = {{"s", "ms", 1e-3}, {"s", "s", 1},     {"s", "min", 60},
-                 {"s", "h", 3600},  {"s", "d", 86400}, {"part", "%", 0.01},
-                 {"*", "k", 1e3},   {"*", "K", 1e3},   {"*", "M", 1000000}};
+    } units[] = {{"s", "ms", 1e-3},  {"s", "s", 1},       {"s", "min", 60},   {"s", "h", 3600},
+                 {"s", "d", 86400},  {"part", "%", 0.01}, {"S", "mS", 1e-3},  {"S", "uS", 1e-6},
+                 {"S", "nS", 1e-9},  {"V", "mV", 1e-3},   {"Hz", "kHz", 1e3}, {"Hz", "MHz", 1e6},
+                 {"Hz", "GHz", 1e9}, {"*", "k", 1e3},     {"*", "K", 1e3},    {"*", "M", 1000000}};
     if (size == 0 || (strlen(field->unit) == size && strncmp(field->unit, unit, size) == 0)) {
         return 1;
     }

@@ -77,6 +77,21 @@ static void test_purposes(void **state) {
     assert_int_equal(OHMI_RNG_GUMBEL, 6);
     assert_int_equal(OHMI_RNG_SPLIT, 7);
     assert_int_equal(OHMI_RNG_HEAD, 8);
+    assert_int_equal(OHMI_RNG_STUCK, 32);
+    assert_int_equal(OHMI_RNG_STUCK_CLUSTER, 33);
+    assert_int_equal(OHMI_RNG_OPEN_ROW, 34);
+    assert_int_equal(OHMI_RNG_OPEN_COLUMN, 35);
+    assert_int_equal(OHMI_RNG_PROGRAM, 36);
+    assert_int_equal(OHMI_RNG_PROGRAM_PART, 37);
+    assert_int_equal(OHMI_RNG_DRIFT, 38);
+    assert_int_equal(OHMI_RNG_TELEGRAPH, 39);
+    assert_int_equal(OHMI_RNG_READ_NOISE, 40);
+    assert_int_equal(OHMI_RNG_DAC_GAIN, 41);
+    assert_int_equal(OHMI_RNG_DAC_OFFSET, 42);
+    assert_int_equal(OHMI_RNG_ADC_GAIN, 43);
+    assert_int_equal(OHMI_RNG_ADC_OFFSET, 44);
+    assert_int_equal(OHMI_RNG_PROGRAM_LEVEL, 45);
+    assert_int_equal(OHMI_RNG_NIA, 46);
 }
 
 enum { DRAWS = 20000 };
