@@ -30,6 +30,13 @@ typedef enum {
 typedef enum { OHMI_SCHEME_UNIFORM, OHMI_SCHEME_APOT } ohmi_scheme;
 typedef enum { OHMI_FAULTS_NONE, OHMI_FAULTS_CHEN2015 } ohmi_fault_preset;
 typedef enum { OHMI_VARIATION_NORMAL, OHMI_VARIATION_LOGNORMAL } ohmi_variation_shape;
+typedef enum {
+    OHMI_CODING_OFFSET,
+    OHMI_CODING_OFFSET_DIGITAL,
+    OHMI_CODING_DIFFERENTIAL
+} ohmi_coding;
+typedef enum { OHMI_HEADS_CROSSBAR, OHMI_HEADS_DIGITAL } ohmi_heads;
+typedef enum { OHMI_ADC_IDEAL, OHMI_ADC_FULL, OHMI_ADC_CALIBRATED } ohmi_adc_range;
 typedef enum { OHMI_EVALUATE_ALL, OHMI_EVALUATE_OWN } ohmi_evaluate_what;
 
 typedef struct {
@@ -68,8 +75,21 @@ typedef struct ohmi_config {
     } network;
 
     struct {
-        int64_t rows; // array.rows: word lines
+        int64_t rows;              // array.rows: word lines
+        int64_t columns;           // array.columns: bit-lines
+        int64_t cell_bits;         // array.cell_bits
+        ohmi_coding weight_scheme; // array.weight_scheme: how signed codes become cells
+        ohmi_heads heads;          // array.heads: where classifiers are computed
     } array;
+
+    struct {
+        ohmi_adc_range range;   // adc.range
+        int64_t bits;           // adc.bits
+        int64_t columns;        // adc.columns: bit-lines that share a converter
+        int64_t images;         // adc.images: of each task, to calibrate with
+        double clip;            // adc.clip: part of the sums above a calibrated range
+        char levels[OHMI_TEXT]; // adc.levels: file of the codes' values; empty = linear
+    } adc;
 
     struct {
         char preset[OHMI_TEXT];   // method: name of a row; its parts can be overridden below

@@ -18,6 +18,7 @@
 //         rates
 //   PytorX  He et al., "Noise injection adaption: end-to-end ReRAM crossbar non-ideal effect
 //         adaption for neural network mapping", DAC 2019, and the settings of its published code
+//   RRAM  TorchInference_RRAM, the published inference code of XST's hardware authors
 #include "config/fields.h"
 
 #include <string.h>
@@ -39,6 +40,9 @@ static const char *const schedules[] = {"step", "cosine", "constant", NULL};
 static const char *const schemes[] = {"uniform", "apot", NULL};
 static const char *const fault_presets[] = {"none", "chen2015", NULL};
 static const char *const variation_shapes[] = {"normal", "lognormal", NULL};
+static const char *const codings[] = {"offset", "offset_digital", "differential", NULL};
+static const char *const heads[] = {"crossbar", "digital", NULL};
+static const char *const adc_ranges[] = {"ideal", "full", "calibrated", NULL};
 static const char *const evaluations[] = {"all", "own", NULL};
 
 static const ohmi_section sections[] = {
@@ -46,6 +50,7 @@ static const ohmi_section sections[] = {
     {"data", "images, and how they are cut into tasks"},
     {"network", "the network that learns all tasks"},
     {"array", "the crossbars that hold the weights"},
+    {"adc", "the converters at the ends of the bit-lines"},
     {"method", "how tasks find their place in the network; 'method: NAME' is a preset"},
     {"quantise", "bits of weights and activations"},
     {"train", "optimisers and schedules of one task"},
@@ -131,6 +136,43 @@ static const ohmi_field fields[] = {
     {"array.rows", OHMI_FIELD_INTEGER, AT(array.rows), "72", 1, 65536, false, NULL, "rows",
      "word lines of a crossbar: a column holds at most this many weights of one output channel",
      "XST: 8 input channels of a 3 x 3 filter"},
+    {"array.columns", OHMI_FIELD_INTEGER, AT(array.columns), "72", 1, 65536, false, NULL, "columns",
+     "bit-lines of a crossbar; a weight takes several, as 'array.cell_bits' and "
+     "'array.weight_scheme' say",
+     "XST"},
+    {"array.cell_bits", OHMI_FIELD_INTEGER, AT(array.cell_bits), "2", 1, 4, false, NULL, "bits",
+     "bits that a cell holds", "XST: 2-bit cells of HfO2"},
+    {"array.weight_scheme", OHMI_FIELD_CHOICE, AT(array.weight_scheme), "offset", 0, 0, false,
+     codings, "",
+     "how weights with a sign become cells: offset = a constant is added, which a further column "
+     "of "
+     "each array takes off again; offset_digital = it is taken off digitally, from the sum of the "
+     "inputs; differential = pairs of bit-lines",
+     "RRAM"},
+    {"array.heads", OHMI_FIELD_CHOICE, AT(array.heads), "crossbar", 0, 0, false, heads, "",
+     "where the tasks' classifiers are: crossbar = on arrays like all layers; digital = beside "
+     "them",
+     "own choice"},
+
+    {"adc.range", OHMI_FIELD_CHOICE, AT(adc.range), "calibrated", 0, 0, false, adc_ranges, "",
+     "column sums that the converters tell apart: ideal = every one, exactly; full = 'adc.bits' "
+     "over "
+     "all that a column can give; calibrated = over what each layer gives on training images",
+     "RRAM: linear between the least and the largest sum of a layer"},
+    {"adc.bits", OHMI_FIELD_INTEGER, AT(adc.bits), "5", 1, 16, false, NULL, "bits",
+     "bits of a conversion, unless 'adc.range' is ideal", "XST"},
+    {"adc.columns", OHMI_FIELD_INTEGER, AT(adc.columns), "1", 1, 65536, false, NULL, "columns",
+     "bit-lines that take turns at one converter; sums are the same, time and area are not",
+     "XST: one a column"},
+    {"adc.images", OHMI_FIELD_INTEGER, AT(adc.images), "8", 1, 1e6, false, NULL, "images",
+     "training images of each task that a calibrated range is taken from", "own choice"},
+    {"adc.clip", OHMI_FIELD_NUMBER, AT(adc.clip), "0", 0, 0.5, false, NULL, "part",
+     "part of a layer's column sums that a calibrated range leaves out above and below",
+     "RRAM has none"},
+    {"adc.levels", OHMI_FIELD_TEXT, AT(adc.levels), "", 0, OHMI_TEXT - 1, false, NULL, "",
+     "file (.npy) of 2^bits rising numbers from 0 to 1: the values of the codes as parts of the "
+     "range; empty = in equal steps",
+     "own choice"},
 
     {"method.preset", OHMI_FIELD_TEXT, AT(method.preset), "xst", 1, OHMI_TEXT - 1, false,
      ohmi_method_names, "",

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// A learned run on arrays; see placing.h.
+#include "learn/placing.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+
+// the owner of a run of single weights
+static uint8_t owner_of_run(const uint8_t *own, int64_t n) {
+    uint8_t owner = OHMI_OWNER_FREE;
+    for (int64_t i = 0; i < n; i++) {
+        if (own[i] != OHMI_OWNER_FREE && owner != OHMI_OWNER_FREE && own[i] != owner) {
+            return OHMI_OWNER_SHARED;
+        }
+        owner = own[i] != OHMI_OWNER_FREE ? own[i] : owner;
+    }
+    return owner;
+}
+
+// the columns of a layer and their owners; own is for ohmi_free
+static ohm_status describe(ohmi_place_layer *out, uint8_t **own, const ohmi_learner *learner, int l,
+                           int64_t rows, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const ohmi_layer *layer = &learner->network->layers[l];
+    const ohmi_units *units = &learner->units[l];
+    const ohmi_conv *shape = &layer->shape;
+    *out = (ohmi_place_layer){.name = layer->name,
+                              .k = shape->k,
+                              .c = shape->c,
+                              .r = shape->r,
+                              .s = shape->s,
+                              .layout = units->layout,
+                              .own = units->own,
+                              .weight_top = (int)learner->weight_grid.top};
+    if (learner->config->method.unit == OHMI_UNIT_ELEMENT) {
+        const int64_t taps = (int64_t)shape->r * shape->s;
+        OHM_TRY(ohmi_layout_cut(&out->layout, shape->k, shape->c, shape->r, shape->s,
+                                rows > taps ? rows : taps, OHMI_UNIT_COLUMN, err));
+        *own = ohmi_alloc((size_t)out->layout.n_units, 1);
+        if (!*own) {
+            status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the owners of columns");
+            goto done;
+        }
+        for (int64_t u = 0; u < out->layout.n_units; u++) {
+            (*own)[u] = owner_of_run(units->own + ohmi_layout_offset(&out->layout, u),
+                                     ohmi_layout_length(&out->layout, u));
+        }
+        out->own = *own;
+    }
+done:
+    return status;
+}
+
+int64_t ohmi_learner_head_first(const ohmi_learner *learner, int t) {
+    int64_t first = 0;
+    for (int i = 0; i < t; i++) {
+        first += learner->learned[i].parameters ? learner->learned[i].parameters->n_classes : 0;
+    }
+    return first;
+}
+
+// the classifiers of all learned tasks as one layer
+static ohm_status describe_heads(ohmi_place_layer *out, uint8_t **own, const ohmi_learner *learner,
+                                 int64_t rows, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const int n_learned = (int)learner->position.task;
+    *out = (ohmi_place_layer){.name = "head",
+                              .k = ohmi_learner_head_first(learner, n_learned),
+                              .c = learner->network->head_inputs,
+                              .r = 1,
+                              .s = 1,
+                              .weight_top = (int)learner->head_top,
+                              .is_head = true};
+    OHM_TRY(ohmi_layout_cut(&out->layout, out->k, out->c, 1, 1, rows, OHMI_UNIT_COLUMN, err));
+    *own = ohmi_alloc((size_t)out->layout.n_units, 1);
+    if (!*own) {
+        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the owners of columns");
+        goto done;
+    }
+    uint8_t *at = *own;
+    for (int t = 0; t < n_learned; t++) {
+        const int64_t n = learner->learned[t].parameters->n_classes * out->layout.n_groups;
+        memset(at, t + 1, (size_t)n);
+        at += n;
+    }
+    out->own = *own;
+done:
+    return status;
+}
+
+ohm_status ohmi_learner_place(ohmi_placed **out, const ohmi_learner *learner,
+                              const ohmi_config *values, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const int n_layers = learner->network->n_layers;
+    const bool has_heads = values->array.heads == OHMI_HEADS_CROSSBAR;
+    const ohmi_place_def def = {.rows = values->array.rows,
+                                .columns = values->array.columns,
+                                .cell_bits = (int)values->array.cell_bits,
+                                .coding = values->array.weight_scheme};
+    ohmi_place_layer *layers = ohmi_alloc((size_t)n_layers + 1, sizeof *layers);
+    uint8_t **own = ohmi_alloc((size_t)n_layers + 1, sizeof *own);
+    *out = NULL;
+    if (!layers || !own) {
+        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory to place %d layers", n_layers);
+        goto done;
+    }
+    if (!learner->is_quantised) {
+        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "a run in float has no integers for cells");
+        ohmi_hint(err, "learn with quantise.weight_bits=4 quantise.activation_bits=4");
+        goto done;
+    }
+    if (learner->position.task < 1) {
+        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "the run has learned no task yet");
+        goto done;
+    }
+    for (int l = 0; l < n_layers; l++) {
+        OHM_TRY(describe(&layers[l], &own[l], learner, l, def.rows, err));
+    }
+    if (has_heads) {
+        OHM_TRY(describe_heads(&layers[n_layers], &own[n_layers], learner, def.rows, err));
+    }
+    OHM_TRY(ohmi_place_new(out, layers, n_layers + has_heads, &def, err));
+done:
+    for (int l = 0; own && l <= n_layers; l++) {
+        ohmi_free(own[l]);
+    }
+    ohmi_free(own);
+    ohmi_free(layers);
+    return status;
+}
+
+// codes of one classifier, as the network rounds them (network/run.c)
+static void head_codes(float *w, const ohmi_learner *learner, int t) {
+    const ohmi_network *network = learner->network;
+    const ohmi_task_parameters *task = learner->learned[t].parameters;
+    const float *real = task->trainable + network->head_offset;
+    const int64_t n = (int64_t)task->n_classes * network->head_inputs;
+    float largest = 1e-20f;
+    for (int64_t i = 0; i < n; i++) {
+        largest = fabsf(real[i]) > largest ? fabsf(real[i]) : largest;
+    }
+    const float step = largest / learner->head_top;
+    for (int64_t i = 0; i < n; i++) {
+        w[i] = rintf(real[i] / step);
+    }
+}
+
+void ohmi_learner_codes(float *w, const ohmi_learner *learner, const ohmi_placed *place,
+                        int layer) {
+    if (place->layers[layer].is_head) {
+        for (int t = 0; t < (int)learner->position.task; t++) {
+            head_codes(w + ohmi_learner_head_first(learner, t) * learner->network->head_inputs,
+                       learner, t);
+        }
+        return;
+    }
+    const ohmi_layer *weights = &learner->network->layers[layer];
+    ohmi_grid_round_weights(w, weights->w, weights->n_weights, learner->units[layer].lsb,
+                            &learner->weight_grid);
+}
+
+void ohmi_learner_column_bits(uint8_t *bits, const ohmi_learner *learner, const ohmi_placed *place,
+                              int layer, int t) {
+    const ohmi_placed_layer *placed = &place->layers[layer];
+    const ohmi_layout *layout = &placed->layout;
+    const size_t n_bytes = (size_t)((layout->n_units + 7) / 8);
+    memset(bits, 0, n_bytes);
+    if (!placed->is_head && learner->config->method.unit == OHMI_UNIT_COLUMN) {
+        memcpy(bits, learner->learned[t].bits[layer], n_bytes);
+        return;
+    }
+    for (int64_t u = 0; u < layout->n_units; u++) {
+        bool is_on = placed->own[u] == t + 1;
+        if (!placed->is_head) {
+            // any of the column's weights
+            const uint8_t *of = learner->learned[t].bits[layer];
+            const int64_t first = ohmi_layout_offset(layout, u);
+            is_on = false;
+            for (int64_t i = first; i < first + ohmi_layout_length(layout, u) && !is_on; i++) {
+                is_on = of[i / 8] >> (i % 8) & 1;
+            }
+        }
+        bits[u / 8] = (uint8_t)(bits[u / 8] | (is_on ? 1u << (u % 8) : 0u));
+    }
+}
