@@ -7,7 +7,8 @@
 #include "ohmwise/exchange.h"
 #include "run_results.h"
 
-static const char *const format_choices[] = {"safetensors", NULL};
+// in the order of ohm_export_format
+static const char *const format_choices[] = {"safetensors", "onnx", NULL};
 
 static const ohmcli_option options[] = {
     {.name = "task", .value = "TASK", .help = "its number from 1, or its name; else the only one"},
@@ -25,8 +26,9 @@ const ohmcli_command ohmcli_export_command = {
     .min_operands = 2,
     .max_operands = 2,
     .example = "export runs/first first.safetensors --task 1",
-    .notes = "The weights have the task's masks applied and are named as PyTorch's models name\n"
-             "them; in a quantised run they are rounded, activations are not.",
+    .notes = "Formats: safetensors, the tensors alone, and onnx, a graph that ONNX Runtime and\n"
+             "others run. The weights have the task's masks applied and are named as PyTorch's\n"
+             "models name them; in a quantised run they are rounded, activations are not.",
     .options = options,
     .complete = OHMCLI_COMPLETE_FOLDER,
     .run = ohmcli_export,
@@ -43,10 +45,16 @@ int ohmcli_export(int argc, char **argv) {
     const char *task = ohmcli_value(&call, "task"), *format = ohmcli_value(&call, "format");
     ohm_export_def def = {.task = 0, .format = OHM_EXPORT_SAFETENSORS};
     const char *dot = strrchr(file, '.');
-    if (format == NULL && (dot == NULL || strcmp(dot + 1, format_choices[0]) != 0)) {
-        return ohmcli_usage(&ohmcli_export_command,
-                            "'%s' does not end in .safetensors, give --format", file);
+    const char *wanted = format != NULL ? format : dot != NULL ? dot + 1 : "";
+    int chosen = 0;
+    while (format_choices[chosen] != NULL && strcmp(format_choices[chosen], wanted) != 0) {
+        chosen++;
     }
+    if (format_choices[chosen] == NULL) {
+        return ohmcli_usage(&ohmcli_export_command,
+                            "'%s' ends neither in .safetensors nor in .onnx, give --format", file);
+    }
+    def.format = (ohm_export_format)chosen;
     if (task == NULL) {
         json_t *metrics = NULL;
         code = ohmcli_run_metrics(&metrics, run);

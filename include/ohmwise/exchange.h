@@ -40,7 +40,7 @@ typedef struct {
 OHM_API OHM_NODISCARD ohm_status ohm_import(ohm_import_result *result, const char *path,
                                             const ohm_import_def *def, ohm_error *err);
 
-typedef enum { OHM_EXPORT_SAFETENSORS } ohm_export_format;
+typedef enum { OHM_EXPORT_SAFETENSORS, OHM_EXPORT_ONNX } ohm_export_format;
 
 typedef struct {
     int task; // 0-based
@@ -48,7 +48,9 @@ typedef struct {
 } ohm_export_def;
 
 // Writes one task's network of a run: weights as the task uses them (masked; rounded to their grid
-// where the run is quantised), batch norm and classifier, named as PyTorch's models name them.
+// where the run is quantised), batch norm and classifier, named as PyTorch's models name them: the
+// tensors alone, or a graph (OHM_ERR_UNSUPPORTED where ONNX is not built in). The images that the
+// network takes are normalised already, as docs/exchange.md says.
 OHM_API OHM_NODISCARD ohm_status ohm_export(const char *path, const char *run_folder,
                                             const ohm_export_def *def, ohm_error *err);
 

@@ -11,10 +11,10 @@
 #include "base/c_locale.h"
 #include "base/fail.h"
 #include "base/memory.h"
-#include "config/access.h"
-#include "learn/checkpoint.h"
-#include "learn/outline.h"
+#include "file/onnx.h"
+#include "learn/opened.h"
 #include "network/names.h"
+#include "network/to_graph.h"
 #include "network/trained.h"
 #include "ohmwise/exchange.h"
 
@@ -66,12 +66,35 @@ static int add_layer(ohmi_view *views, const ohmi_network *network, int l, float
     return n;
 }
 
+enum { METADATA = 4 }; // pairs
+
+typedef struct {
+    char number[16], weight_bits[24], activation_bits[24];
+} metadata_text;
+
+// What is written beside the tensors: key, value, ..., NULL, in pairs (2 METADATA + 1).
+static void describe(const char **pairs, metadata_text *of, const ohmi_learner *learner, int t) {
+    const ohmi_config *config = learner->config;
+    (void)snprintf(of->number, sizeof of->number, "%d", t + 1);
+    (void)snprintf(of->weight_bits, sizeof of->weight_bits, "%" PRId64,
+                   config->quantise.weight_bits);
+    (void)snprintf(of->activation_bits, sizeof of->activation_bits, "%" PRId64,
+                   config->quantise.activation_bits);
+    const char *const all[2 * METADATA + 1] = {
+        "model",           learner->network->model, "task",
+        of->number,        "weight_bits",           of->weight_bits,
+        "activation_bits", of->activation_bits,     NULL};
+    memcpy(pairs, all, sizeof all);
+}
+
 // Writes the bound task's network with PyTorch's names.
 static ohm_status write_tensors(const char *path, const ohmi_learner *learner, int t,
                                 ohm_error *err) {
     ohm_status status = OHM_OK;
     const ohmi_network *network = learner->network;
     ohmi_task_parameters *task = network->task;
+    const char *pairs[2 * METADATA + 3];
+    metadata_text of;
     int64_t widest = 1;
     for (int l = 0; l < network->n_layers; l++) {
         widest = network->layers[l].shape.k > widest ? network->layers[l].shape.k : widest;
@@ -92,16 +115,11 @@ static ohm_status write_tensors(const char *path, const ohmi_learner *learner, i
     views[n++] = named(head, "weight", weight, 2, task->n_classes, network->head_inputs, 0, 0);
     views[n++] = named(head, "bias", bias, 1, task->n_classes, 0, 0, 0);
 
-    char number[16], weight_bits[24], activation_bits[24];
-    const ohmi_config *config = learner->config;
-    (void)snprintf(number, sizeof number, "%d", t + 1);
-    (void)snprintf(weight_bits, sizeof weight_bits, "%" PRId64, config->quantise.weight_bits);
-    (void)snprintf(activation_bits, sizeof activation_bits, "%" PRId64,
-                   config->quantise.activation_bits);
-    const char *const metadata[] = {
-        "format",      "pt",        "model",           network->model,  "task", number,
-        "weight_bits", weight_bits, "activation_bits", activation_bits, NULL};
-    OHM_TRY(ohmi_tensors_save(path, views, n, metadata, err));
+    // "pt": PyTorch's names, as its loaders ask for
+    pairs[0] = "format";
+    pairs[1] = "pt";
+    describe(pairs + 2, &of, learner, t);
+    OHM_TRY(ohmi_tensors_save(path, views, n, pairs, err));
 
 done:
     ohmi_free(views);
@@ -109,65 +127,35 @@ done:
     return status;
 }
 
-// A learner with the run's weights, on an outline of its tasks: no data set is needed.
-static ohm_status open_run(ohmi_learner **learner, ohmi_tasks **tasks, ohm_config **config,
-                           ohmi_config *values, const char *run_folder, ohm_error *err) {
+// Writes the bound task's network as an ONNX graph.
+static ohm_status write_graph(const char *path, const ohmi_learner *learner, int t,
+                              ohm_error *err) {
     ohm_status status = OHM_OK;
-    ohmi_tensors *checkpoint = NULL;
-    char path[1024];
-    (void)snprintf(path, sizeof path, "%s/config.yaml", run_folder);
-    OHM_TRY(ohm_config_new(config, err));
-    OHM_TRY(ohm_config_load(*config, path, err));
-    OHM_TRY(ohm_config_check(*config, err));
-    *values = *ohmi_config_values(*config);
-    values->train.batch = 1; // nothing is run
-    (void)snprintf(path, sizeof path, "%s/checkpoints/last.safetensors", run_folder);
-    OHM_TRY(ohmi_tensors_open(&checkpoint, path, err));
-    OHM_TRY(ohmi_outline_read(tasks, values, checkpoint, err));
-    OHM_TRY(ohmi_learner_new(learner, values, *tasks, "reference", false, err));
-    OHM_TRY(ohmi_checkpoint_load(*learner, path, false, err));
+    ohmi_graph graph = {0};
+    const char *pairs[2 * METADATA + 1];
+    metadata_text of;
+    OHM_TRY(ohmi_network_to_graph(&graph, learner->network, err));
+    describe(pairs, &of, learner, t);
+    OHM_TRY(ohmi_onnx_save(path, &graph, learner->network->model, pairs, err));
 done:
-    if (status == OHM_ERR_FORMAT && err && !err->path[0]) {
-        ohmi_place(err, path, 0, 0);
-    }
-    ohmi_tensors_close(&checkpoint);
+    ohmi_graph_free(&graph);
     return status;
 }
 
 ohm_status ohm_export(const char *path, const char *run_folder, const ohm_export_def *def,
                       ohm_error *err) {
     ohm_status status = OHM_OK;
-    ohm_config *config = NULL;
-    ohmi_tasks *tasks = NULL;
-    ohmi_learner *learner = NULL;
-    ohmi_config *values = ohmi_alloc(1, sizeof *values);
+    ohmi_opened run = {0};
     ohmi_c_locale locale = ohmi_c_locale_enter();
-    if (!values) {
-        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for a config");
-        goto done;
-    }
-    OHM_TRY(open_run(&learner, &tasks, &config, values, run_folder, err));
-    const int n_learned = (int)learner->position.task;
-    if (def->task < 0 || def->task >= n_learned) {
-        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "task %d is not learned yet, %d of %d tasks are",
-                           def->task + 1, n_learned, learner->n_tasks);
-        goto done;
-    }
-    if (values->method.growth == OHMI_GROWTH_DENSE && def->task != n_learned - 1) {
-        status = ohmi_fail(err, OHM_ERR_ARGUMENT,
-                           "method 'dense' keeps the weights of its last task only, which is %d",
-                           n_learned);
-        goto done;
-    }
-    ohmi_learner_activate(learner, def->task, learner->is_quantised);
-    make_real(learner->network);
-    OHM_TRY(write_tensors(path, learner, def->task, err));
+    OHM_TRY(ohmi_opened_open(&run, run_folder, 1, "reference", err)); // nothing is run
+    OHM_TRY(ohmi_opened_check_task(&run, def->task, err));
+    ohmi_learner_activate(run.learner, def->task, run.learner->is_quantised);
+    make_real(run.learner->network);
+    OHM_TRY(def->format == OHM_EXPORT_ONNX ? write_graph(path, run.learner, def->task, err)
+                                           : write_tensors(path, run.learner, def->task, err));
 
 done:
-    ohmi_learner_free(&learner);
-    ohmi_tasks_free(&tasks);
-    ohm_config_free(&config);
-    ohmi_free(values);
+    ohmi_opened_close(&run);
     ohmi_c_locale_leave(&locale);
     return status;
 }

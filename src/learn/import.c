@@ -22,6 +22,7 @@
 #include "learn/checkpoint.h"
 #include "learn/outline.h"
 #include "learn/run_folder.h"
+#include "learn/task_file.h"
 #include "network/match.h"
 #include "network/names.h"
 #include "network/trained.h"
@@ -286,6 +287,8 @@ static ohm_status write_run(importing *in, ohm_error *err) {
     ohmi_run_log(&in->run, "imported '%s' (%s, sha256 %s) as %s", in->path, in->format, digest,
                  in->def->model);
     OHM_TRY(ohmi_run_write_manifest(&in->run, in->learner, in->def->command, err));
+    ohmi_run_file(file, &in->run, "tasks.json");
+    OHM_TRY(ohmi_task_file_write(file, in->tasks, err));
     OHM_TRY(ohmi_run_open_csv(&in->run, 0, err));
     OHM_TRY(ohmi_run_save_times(&in->run, err));
     ohmi_run_file(file, &in->run, "checkpoints/last.safetensors");

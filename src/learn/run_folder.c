@@ -125,7 +125,7 @@ static ohm_status take(ohmi_run_folder *run, ohm_error *err) {
 static ohm_status discard_results(const ohmi_run_folder *run, ohm_error *err) {
     static const char *const names[] = {
         "checkpoints/last.safetensors", "metrics.csv", "metrics.json", "layers.csv",
-        "accuracy_matrix.csv",          "timing.txt",  "report.html"};
+        "accuracy_matrix.csv",          "timing.txt",  "report.html",  "tasks.json"};
     char file[1024];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         ohmi_run_file(file, run, names[i]);

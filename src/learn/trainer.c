@@ -24,6 +24,7 @@
 #include "learn/optimiser.h"
 #include "learn/run_folder.h"
 #include "learn/step.h"
+#include "learn/task_file.h"
 #include "ohmwise/learn.h"
 
 typedef struct {
@@ -286,6 +287,8 @@ static ohm_status run_learning(trainer *r, ohm_config *config, const ohm_learn_d
     } else {
         OHM_TRY(ohmi_run_write_manifest(&r->run, r->learner, def->command, err));
     }
+    ohmi_run_file(path, &r->run, "tasks.json");
+    OHM_TRY(ohmi_task_file_write(path, *tasks, err));
     OHM_TRY(ohmi_run_open_csv(&r->run, (int64_t)r->learner->position.csv_bytes, err));
     ohmi_loader_def loader = {.seed = values->seed,
                               .batch = (int)values->train.batch,

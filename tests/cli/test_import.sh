@@ -123,6 +123,37 @@ run eval "$work/half-run" --task 1 --logits "$work/b.npy"
 code 0
 same "$work/a.npy" "$work/b.npy"
 
+# the same through ONNX, the graph with all its operations; checked by ONNX's own checker where a
+# python has it (Debian: python3-onnx)
+run export "$work/two" "$work/second.onnx" --task 2
+code 0
+out "second.onnx"
+run import "$work/second.onnx" --model small --out "$work/half-onnx" --data-set "$work/half"
+code 0
+out "onnx"
+run eval "$work/half-onnx" --task 1 --logits "$work/b.npy"
+code 0
+same "$work/a.npy" "$work/b.npy"
+run export "$work/two" "$work/second.bin" --task 2 --format onnx
+code 0
+same "$work/second.onnx" "$work/second.bin"
+for python in /usr/bin/python3 python3; do
+    if "$python" -c "import onnx" 2>/dev/null; then
+        if "$python" - "$work/second.onnx" <<'EOF2'; then held; else broken "the checker of ONNX"; fi
+import sys, onnx
+model = onnx.load(sys.argv[1])
+onnx.checker.check_model(model, full_check=True)
+meant = {p.key: p.value for p in model.metadata_props}
+assert meant == {"model": "small", "task": "2", "weight_bits": "0", "activation_bits": "0"}, meant
+assert [i.name for i in model.graph.input] == ["images"]
+assert [o.name for o in model.graph.output] == ["logits"]
+shape = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph.output[0]
+assert shape.type.tensor_type.shape.dim[1].dim_value == 2
+EOF2
+        break
+    fi
+done
+
 # a Keras model; without a data set there is nothing to measure it on
 run import "$golden/import-keras/model.json" --model resnet50_v1 --out "$work/keras"
 code 0

@@ -39,7 +39,7 @@ err "epoch 1/6"
 err "all 2 tasks are learned"
 plain
 for file in config.yaml manifest.json metrics.csv metrics.json layers.csv accuracy_matrix.csv \
-    report.html log.txt timing.txt checkpoints/last.safetensors; do
+    report.html log.txt timing.txt tasks.json checkpoints/last.safetensors; do
     if [ -s "$work/run/$file" ]; then held; else broken "no $file"; fi
 done
 
