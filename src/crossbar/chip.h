@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// A chip: the arrays of a placed network, what their cells hold, the converters, and a task's
+// network run through them.
+//
+// A layer's output for one input vector x (integers >= 0; in the first layer with a sign, as two's
+// complement, whose top bit plane counts negative) is, over its column groups and row tiles,
+//
+//     S[b][line]  = sum over word lines i of bit_b(x[i]) cell[i][line]  (+ offset[line] + noise)
+//     T[k]        = sum over b, d of 2^b worth_d ADC(S[b][line of (k, d)])     shift-add
+//     y[k]       += select(k) (T[k] - T[offset column of k's array])            adder tree
+//
+// cell is the integer level that was meant, or an effective level that somebody put there: cells
+// that are stuck or drift, wires. With exact cells and ideal converters y is the integer network's
+// sum, bit for bit. A column that is off has no current and no conversion.
+//
+// Noise of a conversion: N(0, variance), variance = noise_sum S + noise_active n, n = the word
+// lines that are on; one counter-based stream for the chip, keyed by (vector, bit plane, array,
+// line), so that it depends on nothing else.
+//
+// Order of calls: new; (calibrate); set_*; then for each task activate, ohmi_measure_images or
+// ohmi_network_forward, deactivate; free. One thread at a time; computing uses ohmi_parallel.
+#ifndef OHMI_CHIP_H
+#define OHMI_CHIP_H
+
+#include "crossbar/adc.h"
+#include "layout/place.h"
+#include "learn/learner.h"
+
+// One array. Cells in units of a level's step, (G - G(0)) / Gstep.
+typedef struct {
+    float *real;   // effective levels (rows, columns); NULL: exactly the levels that were meant
+    float *offset; // added to the sum of a bit-line (columns); NULL: nothing
+} ohmi_chip_array;
+
+typedef struct {
+    float noise_sum;    // variance a unit of a column's sum
+    float noise_active; // variance a word line that is on
+    uint64_t seed;      // of the chip
+    uint32_t read;      // which reading of the chip: another one draws other noise
+} ohmi_chip_noise;
+
+typedef struct ohmi_chip_task ohmi_chip_task; // what is made ready for one task
+
+typedef struct {
+    const ohmi_learner *learner; // borrowed
+    const ohmi_config *values;   // borrowed: sections array and adc
+    ohmi_placed *placed;
+    ohmi_chip_array *arrays; // (n_arrays)
+    float **codes;           // (n_layers of placed) all owners' codes (K, C, R, S)
+    ohmi_adc *adc;           // (n_layers of placed)
+    float **adc_values;      // (n_layers of placed) values of given levels; NULL = none
+    float *given;            // adc.levels, parts of the range (2^bits); NULL = linear
+    float **correction;      // (n_layers of placed) added to codes digitally (K, C, R, S), or NULL
+    ohmi_chip_noise noise;
+    int input_planes; // bit planes of the first layer's inputs, with the sign
+    int planes;       // of all others
+    ohmi_chip_task *active;
+    const char *backend; // of the product, "auto" = the fastest; see product.h
+    int64_t conversions; // since the chip was made
+} ohmi_chip;
+
+// Places a run's network and programs all its tasks' weights exactly; converters as the config
+// says, those that want calibration are ideal until then. values: may be other than the learner's
+// config. Free with ohmi_chip_free.
+OHM_NODISCARD ohm_status ohmi_chip_new(ohmi_chip **out, const ohmi_learner *learner,
+                                       const ohmi_config *values, ohm_error *err);
+void ohmi_chip_free(ohmi_chip **chip);
+
+// Takes ranges from the first adc.images training images of every learned task, the cells as they
+// are now. Does nothing unless the config asks for calibrated converters.
+OHM_NODISCARD ohm_status ohmi_chip_calibrate(ohmi_chip *chip, ohmi_learner *learner,
+                                             ohm_error *err);
+
+// level (rows, columns): what the cells of an array are meant to hold.
+void ohmi_chip_levels(uint8_t *level, const ohmi_chip *chip, int64_t array);
+
+// Puts effective levels (rows, columns) into an array, and offsets (columns) onto its sums; either
+// may be NULL: exact cells, no offset. Both are copied. Not while a task is active.
+OHM_NODISCARD ohm_status ohmi_chip_set(ohmi_chip *chip, int64_t array, const float *real,
+                                       const float *offset, ohm_error *err);
+// All arrays exact again, no corrections, no noise.
+void ohmi_chip_reset(ohmi_chip *chip);
+
+// Adds to the digital correction of an array's layer: delta (rows, columns) = level that was meant
+// - level that is read, 0 for a cell that is not corrected. After the converters the digital side
+// adds delta times the input, a product a cell (PytorX's correction of stuck cells). Not while a
+// task is active.
+OHM_NODISCARD ohm_status ohmi_chip_correct(ohmi_chip *chip, int64_t array, const float *delta,
+                                           ohm_error *err);
+
+// Makes the chip ready for task t and puts it in the place of the network's products: all forward
+// passes of the learner's network go through it until deactivate. The learner is activated too.
+OHM_NODISCARD ohm_status ohmi_chip_activate(ohmi_chip *chip, ohmi_learner *learner, int t,
+                                            ohm_error *err);
+void ohmi_chip_deactivate(ohmi_chip *chip, ohmi_learner *learner);
+
+// The number of the next forward pass's first image, from which noise is keyed; forward passes
+// count on by themselves from there.
+void ohmi_chip_rewind(ohmi_chip *chip, int64_t image);
+
+#endif
