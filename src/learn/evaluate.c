@@ -13,6 +13,7 @@
 #include "config/access.h"
 #include "file/npy.h"
 #include "learn/checkpoint.h"
+#include "network/integer_pass.h"
 #include "ohmwise/learn.h"
 
 // 52 bits a number, so that doubles hold them exactly
@@ -49,6 +50,10 @@ ohm_status ohmi_measure_images(ohmi_evaluation *out, ohmi_learner *learner, int 
     ohmi_sha256_init(&hash);
     const double start = ohmi_now_s();
     int64_t n_seen = 0, n_right = 0;
+    bool in_integers = false;
+    if (rounds) {
+        OHM_TRY(ohmi_integer_prepare(&in_integers, network, err));
+    }
     for (;;) {
         ohmi_batch batch;
         int right = 0;
@@ -56,7 +61,11 @@ ohm_status ohmi_measure_images(ohmi_evaluation *out, ohmi_learner *learner, int 
         if (batch.n == 0) {
             break;
         }
-        ohmi_network_forward(network, batch.x, batch.n, OHMI_MODE_INFER, 0);
+        if (in_integers) {
+            ohmi_integer_forward(network, batch.x, batch.n);
+        } else {
+            ohmi_network_forward(network, batch.x, batch.n, OHMI_MODE_INFER, 0);
+        }
         out->loss += ohmi_network_loss(network, batch.labels, batch.n, &right) * batch.n;
         for (int i = 0; i < batch.n; i++) {
             const float *row = network->logits + (int64_t)i * network->logits_pad;

@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "network/integer_pass.h"
 
 static int rounded(int n) {
     return (n + 15) / 16 * 16;
@@ -367,6 +368,7 @@ void ohmi_network_free(ohmi_network **network) {
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
         ohmi_free(blocks[i]);
     }
+    ohmi_integer_free(&n->integer);
     ohmi_free(n);
     *network = NULL;
 }

@@ -82,6 +82,9 @@ typedef struct {
     double conv_forward_s, conv_data_s, conv_weight_s, norm_s, pool_s, head_s;
 } ohmi_network_times;
 
+// What the forward pass in integers keeps; network/integer_pass.h.
+typedef struct ohmi_integer_pass ohmi_integer_pass;
+
 typedef struct {
     char model[32];
     int n_nodes, n_layers, batch, n_pad;
@@ -108,6 +111,7 @@ typedef struct {
     ohmi_network_times times;
     float *gradient_pool; // all gradients
     float *value_pool;
+    ohmi_integer_pass *integer; // NULL until that pass is first prepared
 } ohmi_network;
 
 typedef struct {

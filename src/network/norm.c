@@ -137,6 +137,48 @@ static float calibrated_clip(const ohmi_network *network, const ohmi_node *node,
     return count > 0 && square > 0 ? (float)(3.0 * sqrt(square / count)) : 1.0f;
 }
 
+// the affine map of channel i: y = a x + b with x in units of s
+static void set_map(const ohmi_network *network, ohmi_node *node, int i, double s, double mean,
+                    double variance) {
+    const double gamma = (double)network->task->trainable[node->gamma + i];
+    const double beta = (double)network->task->trainable[node->beta + i];
+    const double inverse = 1.0 / sqrt(variance + epsilon);
+    node->centre[i] = (float)mean;
+    node->inverse_deviation[i] = (float)inverse;
+    node->a[i] = (float)(gamma * inverse * s);
+    node->b[i] = (float)(beta - gamma * inverse * mean);
+}
+
+// the maps of a batch from its sums, which the running statistics follow
+static void map_of_batch(ohmi_network *network, ohmi_node *node, double s, double count,
+                         float momentum) {
+    float *running = network->task->statistics;
+    for (int i = 0; i < node->c; i++) {
+        const double mean = s * network->partial[i] / count;
+        double variance = s * s * network->partial[node->c_pad + i] / count - mean * mean;
+        variance = variance > 0 ? variance : 0;
+        const double unbiased = count > 1 ? variance * count / (count - 1) : variance;
+        running[node->mean + i] += momentum * (float)(mean - (double)running[node->mean + i]);
+        running[node->variance + i] +=
+            momentum * (float)(unbiased - (double)running[node->variance + i]);
+        set_map(network, node, i, s, mean, variance);
+    }
+}
+
+void ohmi_norm_map(const ohmi_network *network, ohmi_node *node) {
+    const ohmi_task_parameters *task = network->task;
+    const double s = (double)network->nodes[node->input].step;
+    for (int i = 0; i < node->c; i++) {
+        if (node->has_batchnorm) {
+            set_map(network, node, i, s, (double)task->statistics[node->mean + i],
+                    (double)task->statistics[node->variance + i]);
+        } else {
+            node->a[i] = (float)s;
+            node->b[i] = node->has_bias ? task->trainable[node->bias + i] : 0.0f;
+        }
+    }
+}
+
 void ohmi_norm_forward(ohmi_network *network, ohmi_node *node, int n, ohmi_mode mode,
                        float momentum) {
     const ohmi_node *input = &network->nodes[node->input];
@@ -157,36 +199,10 @@ void ohmi_norm_forward(ohmi_network *network, ohmi_node *node, int n, ohmi_mode 
     }
 
     // the affine map of every channel
-    for (int i = 0; i < node->c; i++) {
-        double a = s, b = 0;
-        if (node->has_batchnorm) {
-            const double gamma = (double)task->trainable[node->gamma + i];
-            const double beta = (double)task->trainable[node->beta + i];
-            double mean, variance;
-            if (mode == OHMI_MODE_TRAIN) {
-                mean = s * network->partial[i] / count;
-                variance = s * s * network->partial[node->c_pad + i] / count - mean * mean;
-                variance = variance > 0 ? variance : 0;
-                float *running = task->statistics;
-                const double unbiased = count > 1 ? variance * count / (count - 1) : variance;
-                running[node->mean + i] +=
-                    momentum * (float)(mean - (double)running[node->mean + i]);
-                running[node->variance + i] +=
-                    momentum * (float)(unbiased - (double)running[node->variance + i]);
-            } else {
-                mean = (double)task->statistics[node->mean + i];
-                variance = (double)task->statistics[node->variance + i];
-            }
-            const double inverse = 1.0 / sqrt(variance + epsilon);
-            node->centre[i] = (float)mean;
-            node->inverse_deviation[i] = (float)inverse;
-            a = gamma * inverse * s;
-            b = beta - gamma * inverse * mean;
-        } else if (node->has_bias) {
-            b = (double)task->trainable[node->bias + i];
-        }
-        node->a[i] = (float)a;
-        node->b[i] = (float)b;
+    if (node->has_batchnorm && mode == OHMI_MODE_TRAIN) {
+        map_of_batch(network, node, s, count, momentum);
+    } else {
+        ohmi_norm_map(network, node);
     }
 
     // pass 2: apply; a clip that is not set yet is taken from this batch

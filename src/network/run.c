@@ -11,11 +11,12 @@
 #include "base/clock.h"
 #include "base/simd.h"
 #include "base/thread.h"
+#include "network/head.h"
 #include "network/network.h"
 #include "network/norm.h"
 #include "network/pool.h"
 
-static ohmi_conv head_shape(const ohmi_network *network) {
+ohmi_conv ohmi_head_shape(const ohmi_network *network) {
     ohmi_conv shape = {.n = network->batch,
                        .c = network->head_inputs,
                        .k = network->task->n_classes,
@@ -28,31 +29,30 @@ static ohmi_conv head_shape(const ohmi_network *network) {
     return shape;
 }
 
-// logits = x w^T * (steps) + bias
-static void head_forward(ohmi_network *network, const ohmi_node *node) {
-    const ohmi_node *input = &network->nodes[node->input];
-    const int64_t n_classes = network->task->n_classes, n_inputs = network->head_inputs;
+void ohmi_head_codes(ohmi_network *network) {
+    const int64_t count = (int64_t)network->task->n_classes * network->head_inputs;
     const float *w = network->task->trainable + network->head_offset;
-    const float *bias = w + n_classes * n_inputs;
-    ohmi_conv shape = head_shape(network);
-
-    // weights, as codes when quantised
     network->head_step = 1;
     if (network->head_top > 0) {
         float largest = 1e-20f;
-        for (int64_t i = 0; i < n_classes * n_inputs; i++) {
+        for (int64_t i = 0; i < count; i++) {
             largest = fabsf(w[i]) > largest ? fabsf(w[i]) : largest;
         }
         network->head_step = largest / network->head_top;
-        for (int64_t i = 0; i < n_classes * n_inputs; i++) {
+        for (int64_t i = 0; i < count; i++) {
             network->head_w[i] = rintf(w[i] / network->head_step);
         }
     } else {
-        memcpy(network->head_w, w, (size_t)(n_classes * n_inputs) * sizeof *w);
+        memcpy(network->head_w, w, (size_t)count * sizeof *w);
     }
-    network->kernels->forward(network->logits, input->value, network->head_w, &shape,
-                              network->work);
-    const float scale = network->head_step * input->step;
+}
+
+void ohmi_head_logits(ohmi_network *network, float input_step) {
+    const int64_t n_classes = network->task->n_classes;
+    const float *bias =
+        network->task->trainable + network->head_offset + n_classes * network->head_inputs;
+    const ohmi_conv shape = ohmi_head_shape(network);
+    const float scale = network->head_step * input_step;
     for (int64_t i = 0; i < network->n_pad; i++) {
         for (int64_t k = 0; k < n_classes; k++) {
             network->logits[i * shape.k_pad + k] =
@@ -60,6 +60,16 @@ static void head_forward(ohmi_network *network, const ohmi_node *node) {
         }
     }
     network->logits_pad = shape.k_pad;
+}
+
+// logits = x w^T * (steps) + bias
+static void head_forward(ohmi_network *network, const ohmi_node *node) {
+    const ohmi_node *input = &network->nodes[node->input];
+    const ohmi_conv shape = ohmi_head_shape(network);
+    ohmi_head_codes(network);
+    network->kernels->forward(network->logits, input->value, network->head_w, &shape,
+                              network->work);
+    ohmi_head_logits(network, input->step);
 }
 
 void ohmi_network_forward(ohmi_network *network, const float *x, int n, ohmi_mode mode,
@@ -203,7 +213,7 @@ static void head_backward(ohmi_network *network, const ohmi_node *node, int n, b
     const int64_t n_classes = network->task->n_classes;
     float *dw = network->d_trainable + network->head_offset;
     float *db = dw + n_classes * network->head_inputs;
-    ohmi_layer layer = {.shape = head_shape(network)};
+    ohmi_layer layer = {.shape = ohmi_head_shape(network)};
     layer.n_weights = n_classes * network->head_inputs;
     conv_backward(network, &layer, network->d_logits, input, dw, network->head_w,
                   network->head_step, is_written);
