@@ -51,7 +51,7 @@ ohm_status ohmi_measure_images(ohmi_evaluation *out, ohmi_learner *learner, int 
     const double start = ohmi_now_s();
     int64_t n_seen = 0, n_right = 0;
     bool in_integers = false;
-    if (rounds) {
+    if (rounds && !network->product) {
         OHM_TRY(ohmi_integer_prepare(&in_integers, network, err));
     }
     for (;;) {

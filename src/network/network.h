@@ -85,12 +85,20 @@ typedef struct {
 // What the forward pass in integers keeps; network/integer_pass.h.
 typedef struct ohmi_integer_pass ohmi_integer_pass;
 
+// Products made elsewhere, on a crossbar, in place of the kernel's: y (p, q, n_pad, k_pad) from x
+// (h, w, n_pad, c_pad), of which n images count; both as kernel.h has them, y in units of weight
+// code times input code. layer: index into layers, or -1 for the bound task's classifier.
+typedef void ohmi_product(void *context, float *y, const float *x, const ohmi_conv *shape,
+                          int layer, int n);
+
 typedef struct {
     char model[32];
     int n_nodes, n_layers, batch, n_pad;
     ohmi_node *nodes;
     ohmi_layer *layers;
     const ohmi_kernels *kernels;
+    ohmi_product *product; // of forward passes, in place of kernels->forward; NULL = none
+    void *product_context;
     ohmi_grid activation_grid; // n_levels = 0: activations are float
     float head_top;            // largest head weight code, 127; 0 = float head
     int64_t head_offset;       // trainable parameters before the head

@@ -63,12 +63,16 @@ void ohmi_head_logits(ohmi_network *network, float input_step) {
 }
 
 // logits = x w^T * (steps) + bias
-static void head_forward(ohmi_network *network, const ohmi_node *node) {
+static void head_forward(ohmi_network *network, const ohmi_node *node, int n) {
     const ohmi_node *input = &network->nodes[node->input];
     const ohmi_conv shape = ohmi_head_shape(network);
     ohmi_head_codes(network);
-    network->kernels->forward(network->logits, input->value, network->head_w, &shape,
-                              network->work);
+    if (network->product) {
+        network->product(network->product_context, network->logits, input->value, &shape, -1, n);
+    } else {
+        network->kernels->forward(network->logits, input->value, network->head_w, &shape,
+                                  network->work);
+    }
     ohmi_head_logits(network, input->step);
 }
 
@@ -83,8 +87,13 @@ void ohmi_network_forward(ohmi_network *network, const float *x, int n, ohmi_mod
         switch (node->kind) {
         case OHMI_NODE_CONV: {
             const ohmi_layer *layer = &network->layers[node->layer];
-            network->kernels->forward(node->value, input->value, layer->w_eff, &layer->shape,
-                                      network->work);
+            if (network->product) {
+                network->product(network->product_context, node->value, input->value, &layer->shape,
+                                 node->layer, n);
+            } else {
+                network->kernels->forward(node->value, input->value, layer->w_eff, &layer->shape,
+                                          network->work);
+            }
             node->step = layer->step * input->step;
             network->times.conv_forward_s += ohmi_now_s() - start;
             break;
@@ -102,7 +111,7 @@ void ohmi_network_forward(ohmi_network *network, const float *x, int n, ohmi_mod
             network->times.pool_s += ohmi_now_s() - start;
             break;
         case OHMI_NODE_HEAD:
-            head_forward(network, node);
+            head_forward(network, node, n);
             network->times.head_s += ohmi_now_s() - start;
             break;
         case OHMI_NODE_INPUT:
