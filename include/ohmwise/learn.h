@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "ohmwise/communicator.h"
 #include "ohmwise/config.h"
 #include "ohmwise/status.h"
 
@@ -42,13 +43,17 @@ typedef struct {
     const char *data_folder; // the user's data folder; may be NULL
     const char *command;     // for the manifest; may be NULL
     int force;               // non-zero: discard a run that is there
-    ohm_event_sink *sink;    // may be NULL
+    ohm_event_sink *sink;    // may be NULL; called on rank 0 only
     void *context;
+    // the processes that learn together, each a part of every batch; NULL = this one alone. Every
+    // rank calls ohm_learn with the same config and data. Only rank 0 touches the run folder.
+    const ohm_communicator *communicator;
 } ohm_learn_def;
 
 // Learns all tasks of a config into a run folder. Files: config.yaml, manifest.json, metrics.csv,
 // metrics.json, layers.csv, accuracy_matrix.csv, timing.txt, log.txt, checkpoints/. Where the
-// config says threads, that is set for the whole process, as ohm_set_threads does.
+// config says threads, that is set for the whole process, as ohm_set_threads does. With several
+// ranks a failure that all know of has the same status and error on all of them.
 OHM_API OHM_NODISCARD ohm_status ohm_learn(ohm_config *config, const ohm_learn_def *def,
                                            ohm_error *err);
 

@@ -184,6 +184,13 @@ static ohm_status check_train_and_data(const ohm_config *config, ohm_error *err)
             config, "train.warmup", "shorten it");
         goto done;
     }
+    if ((v->train.parts & (v->train.parts - 1)) != 0 || v->train.parts > v->train.batch) {
+        status = blame(err,
+                       ohmi_fail(err, OHM_ERR_CONFIG, "'train.parts' is %d with a batch of %d",
+                                 (int)v->train.parts, (int)v->train.batch),
+                       config, "train.parts", "allowed are 0, 1, 2, 4, 8 .. 256, up to the batch");
+        goto done;
+    }
     if (v->data.classes[0] && v->data.split != OHMI_SPLIT_CLASSES) {
         status = blame(err,
                        ohmi_fail(err, OHM_ERR_CONFIG,

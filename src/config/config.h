@@ -123,6 +123,7 @@ typedef struct ohmi_config {
     struct {
         int64_t epochs;                // train.epochs: a task
         int64_t batch;                 // train.batch
+        int64_t parts;                 // train.parts: of a batch; 0 = one a process
         ohmi_optimiser_kind optimiser; // train.optimiser
         double lr;                     // train.lr
         double momentum;               // train.momentum

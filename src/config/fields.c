@@ -252,6 +252,10 @@ static const ohmi_field fields[] = {
      "passes over the training images of a task", "XST"},
     {"train.batch", OHMI_FIELD_INTEGER, AT(train.batch), "32", 1, 4096, false, NULL, "images",
      "images a training step", "CPG"},
+    {"train.parts", OHMI_FIELD_INTEGER, AT(train.parts), "0", 0, 256, false, NULL, "",
+     "parts of a batch that are learned by themselves and then summed, a power of two: the same "
+     "number gives the same bits on 1, 2, 4 .. that many processes; 0 = as many as processes",
+     "own choice"},
     {"train.optimiser", OHMI_FIELD_CHOICE, AT(train.optimiser), "sgd", 0, 0, false, optimisers, "",
      "optimiser of weights, batch norm and classifier; masks always use Adam", "CPG"},
     {"train.lr", OHMI_FIELD_NUMBER, AT(train.lr), "0.01", 1e-9, 100, false, NULL, "",

@@ -6,6 +6,7 @@
 // ohmi_loader_start was told, never on when it was made:
 //
 //     x[y][x][i][c] = table[c][pixel of image order[b*batch + i] at (y + dy, x +- dx), channel c]
+// (with order[b*batch + first + i] where only a part of each batch is made, first being its first)
 //     table[c][v]   = (v/255 - mean[c]) / deviation[c], for a quantised input then
 //                     clip(round(that / input_step), -input_max, input_max)
 //
@@ -34,7 +35,8 @@ typedef struct {
 typedef struct {
     float *x;        // (height, width, n_pad, c_pad)
     int32_t *labels; // (batch)
-    int n;           // images; 0 = end of the epoch
+    int n;           // images of the part
+    int n_whole;     // images of the batch; 0 = end of the epoch
     int filled;      // rows that are not zero
 } slot;
 
@@ -117,12 +119,18 @@ static void make_batch(slot *s, int64_t b, const ohmi_loader *loader) {
     const ohmi_images *images = loader->now.images;
     const int height = loader->tasks->height, width = loader->tasks->width;
     const size_t bytes = (size_t)height * (size_t)width * (size_t)loader->tasks->channels;
-    const int64_t begin = b * def->batch;
-    s->n = 0;
+    int64_t begin = b * def->batch;
+    s->n = s->n_whole = 0;
     if (begin >= images->n) {
         return;
     }
-    s->n = images->n - begin < def->batch ? (int)(images->n - begin) : def->batch;
+    s->n_whole = images->n - begin < def->batch ? (int)(images->n - begin) : def->batch;
+
+    // the part of it
+    const int n_parts = def->n_parts > 1 ? def->n_parts : 1;
+    const int first = s->n_whole * def->part / n_parts;
+    s->n = s->n_whole * (def->part + 1) / n_parts - first;
+    begin += first;
     for (int i = 0; i < s->n; i++) {
         int32_t index = loader->order[begin + i];
         int dy = 0, dx = 0, flip = 0;
@@ -195,13 +203,19 @@ ohm_status ohmi_loader_new(ohmi_loader **out, const ohmi_tasks *tasks, const ohm
     if (def->batch < 1 || def->pad < 0 || tasks->channels > CHANNELS) {
         return ohmi_fail(err, OHM_ERR_ARGUMENT, "a loader needs a batch of at least 1 image");
     }
+    const int n_parts = def->n_parts > 1 ? def->n_parts : 1;
+    if (def->part < 0 || def->part >= n_parts) {
+        return ohmi_fail(err, OHM_ERR_ARGUMENT, "there is no part %d of %d of a batch", def->part,
+                         n_parts);
+    }
     ohmi_loader *loader = ohmi_alloc(1, sizeof *loader);
     if (loader == NULL) {
         return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for a loader");
     }
     loader->tasks = tasks;
     loader->def = *def;
-    loader->n_pad = (def->batch + 15) / 16 * 16;
+    const int most = (def->batch + n_parts - 1) / n_parts; // images of a part
+    loader->n_pad = (most + 15) / 16 * 16;
     loader->c_pad = (tasks->channels + 15) / 16 * 16;
 
     // slots, and an order as long as the largest part of any task
@@ -219,7 +233,7 @@ ohm_status ohmi_loader_new(ohmi_loader **out, const ohmi_tasks *tasks, const ohm
         loader->slots[i].x = ohmi_alloc((size_t)tasks->height * (size_t)tasks->width *
                                             (size_t)loader->n_pad * (size_t)loader->c_pad,
                                         sizeof(float));
-        loader->slots[i].labels = ohmi_alloc((size_t)def->batch, sizeof(int32_t));
+        loader->slots[i].labels = ohmi_alloc((size_t)most, sizeof(int32_t));
         good = good && loader->slots[i].x != NULL && loader->slots[i].labels != NULL;
     }
     if (!good) {
@@ -302,6 +316,6 @@ void ohmi_loader_next(ohmi_loader *loader, ohmi_batch *batch) {
     const slot *s = &loader->slots[loader->taken % N_SLOTS];
     loader->taken++;
     pthread_cond_broadcast(&loader->changed);
-    *batch = (ohmi_batch){s->n, loader->n_pad, s->x, s->labels};
+    *batch = (ohmi_batch){s->n, s->n_whole, loader->n_pad, s->x, s->labels};
     pthread_mutex_unlock(&loader->lock);
 }

@@ -16,6 +16,9 @@
 typedef struct {
     int64_t seed;
     int batch; // images a batch
+    // one part of every batch of n: images part n / n_parts .. (part + 1) n / n_parts - 1 of it;
+    // n_parts = 0 is the whole batch
+    int part, n_parts;
     bool shuffle, augment, flip;
     int pad;          // pixels, random crop
     float input_step; // > 0: values become round(v / input_step) clipped to +-input_max, as floats
@@ -23,7 +26,8 @@ typedef struct {
 } ohmi_loader_def;
 
 typedef struct {
-    int n;                 // images in this batch, 0 = the epoch is over
+    int n;                 // images in this batch, or in the part of it, which may be 0
+    int n_whole;           // images in the whole batch, 0 = the epoch is over
     int n_pad;             // rows in memory
     const float *x;        // (height, width, n_pad, c_pad)
     const int32_t *labels; // (n)

@@ -218,6 +218,29 @@ static ohm_status check_position(const ohmi_learner *learner, const char *path, 
     return status;
 }
 
+// the parameters of the tasks that the position says were begun, where they are not there yet
+static ohm_status make_tasks(ohmi_learner *learner, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    for (int t = 0; t < n_tasks_begun(learner); t++) {
+        if (!learner->learned[t].parameters) {
+            OHM_TRY(ohmi_learner_make_task(learner, t, err));
+        }
+    }
+done:
+    return status;
+}
+
+// what follows from the tensors
+static void take_up(ohmi_learner *learner, const list *l) {
+    for (int i = 0; i < learner->network->n_layers; i++) {
+        learner->units[i].lsb = l->lsb[i];
+        learner->units[i].budget = 0;
+        for (int64_t u = 0; u < learner->units[i].layout.n_units; u++) {
+            learner->units[i].budget += learner->units[i].own[u] == (int)learner->position.task + 1;
+        }
+    }
+}
+
 ohm_status ohmi_checkpoint_load(ohmi_learner *learner, const char *path, bool with_training,
                                 ohm_error *err) {
     ohm_status status = OHM_OK;
@@ -231,25 +254,55 @@ ohm_status ohmi_checkpoint_load(ohmi_learner *learner, const char *path, bool wi
     add_state(&l, learner);
     OHM_TRY(read_views(file, &l, 0, path, err));
     OHM_TRY(check_position(learner, path, err));
-    for (int t = 0; t < n_tasks_begun(learner); t++) {
-        if (!learner->learned[t].parameters) {
-            OHM_TRY(ohmi_learner_make_task(learner, t, err));
-        }
-    }
+    OHM_TRY(make_tasks(learner, err));
     results_copy(learner, l.results, false);
     const int first = l.n;
     add_all(&l, learner, with_training);
     OHM_TRY(read_views(file, &l, first, path, err));
-    for (int i = 0; i < learner->network->n_layers; i++) {
-        learner->units[i].lsb = l.lsb[i];
-        learner->units[i].budget = 0;
-        for (int64_t u = 0; u < learner->units[i].layout.n_units; u++) {
-            learner->units[i].budget += learner->units[i].own[u] == (int)learner->position.task + 1;
-        }
-    }
+    take_up(learner, &l);
 
 done:
     ohmi_tensors_close(&file);
+    list_free(&l);
+    return status;
+}
+
+// the views from first on, of rank 0
+static ohm_status send_views(const list *l, int first, const ohm_communicator *c, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    for (int i = first; i < l->n; i++) {
+        const ohmi_view *v = &l->views[i];
+        const size_t bytes = (size_t)ohmi_view_count(v) * ohmi_dtype_size(v->dtype);
+        OHM_TRY(c->broadcast(c->context, v->data, bytes, 0, err));
+    }
+done:
+    return status;
+}
+
+ohm_status ohmi_checkpoint_share(ohmi_learner *learner, const ohm_communicator *communicator,
+                                 ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const ohm_communicator *c = communicator;
+    list l = {0};
+    if (c->size == 1) {
+        return OHM_OK;
+    }
+    OHM_TRY(ohm_communicator_agree(c, list_new(&l, learner, err), err));
+    for (int i = 0; i < learner->network->n_layers; i++) {
+        l.lsb[i] = learner->units[i].lsb;
+    }
+    results_copy(learner, l.results, true);
+
+    // where training stands says which tasks there are
+    add_state(&l, learner);
+    OHM_TRY(send_views(&l, 0, c, err));
+    OHM_TRY(ohm_communicator_agree(c, make_tasks(learner, err), err));
+    results_copy(learner, l.results, false);
+    const int first = l.n;
+    add_all(&l, learner, true);
+    OHM_TRY(send_views(&l, first, c, err));
+    take_up(learner, &l);
+done:
     list_free(&l);
     return status;
 }

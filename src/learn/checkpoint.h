@@ -22,4 +22,9 @@ OHM_NODISCARD ohm_status ohmi_checkpoint_save(const ohmi_learner *learner, const
 OHM_NODISCARD ohm_status ohmi_checkpoint_load(ohmi_learner *learner, const char *path,
                                               bool with_training, ohm_error *err);
 
+// Gives every rank the state of rank 0, with training: fresh learners of the same config elsewhere.
+OHM_NODISCARD ohm_status ohmi_checkpoint_share(ohmi_learner *learner,
+                                               const ohm_communicator *communicator,
+                                               ohm_error *err);
+
 #endif

@@ -13,6 +13,7 @@
 #include "config/access.h"
 #include "file/npy.h"
 #include "learn/checkpoint.h"
+#include "learn/share.h"
 #include "network/integer_pass.h"
 #include "ohmwise/learn.h"
 
@@ -34,6 +35,7 @@ ohm_status ohmi_measure_images(ohmi_evaluation *out, ohmi_learner *learner, int 
                                ohm_error *err) {
     ohm_status status = OHM_OK;
     ohmi_loader *loader = NULL;
+    ohmi_share share = {0};
     const ohmi_task *task = &learner->tasks->task[t];
     const ohmi_config *config = learner->config;
     ohmi_network *network = learner->network;
@@ -45,46 +47,66 @@ ohm_status ohmi_measure_images(ohmi_evaluation *out, ohmi_learner *learner, int 
         def.input_step = ohmi_input_step(config);
         def.input_max = (float)((1 << (config->quantise.input_bits - 1)) - 1);
     }
+    OHM_TRY(ohmi_share_new(&share, learner, images->n, task->n_classes, err));
     OHM_TRY(ohmi_loader_new(&loader, learner->tasks, &def, err));
-    ohmi_loader_start(loader, t, images, 0, 0);
+    ohmi_loader_start(loader, t, images, 0, (int)share.begin);
     ohmi_sha256_init(&hash);
+    float *const kept = share.parts ? share.logits : logits;
     const double start = ohmi_now_s();
-    int64_t n_seen = 0, n_right = 0;
+    int64_t n_seen = share.begin * network->batch, n_right = 0;
     bool in_integers = false;
     if (rounds && !network->product) {
         OHM_TRY(ohmi_integer_prepare(&in_integers, network, err));
     }
-    for (;;) {
+    for (int64_t b = share.begin; b < share.end; b++) {
         ohmi_batch batch;
         int right = 0;
         ohmi_loader_next(loader, &batch);
-        if (batch.n == 0) {
-            break;
-        }
         if (in_integers) {
             ohmi_integer_forward(network, batch.x, batch.n);
         } else {
             ohmi_network_forward(network, batch.x, batch.n, OHMI_MODE_INFER, 0);
         }
-        out->loss += ohmi_network_loss(network, batch.labels, batch.n, &right) * batch.n;
+        const double loss = ohmi_network_loss(network, batch.labels, batch.n, &right) * batch.n;
+        if (share.parts) {
+            share.loss[b] = loss;
+        }
+        out->loss += loss;
         for (int i = 0; i < batch.n; i++) {
             const float *row = network->logits + (int64_t)i * network->logits_pad;
-            ohmi_sha256_add(&hash, row, (size_t)task->n_classes * sizeof *row);
-            if (logits) {
-                memcpy(logits + (n_seen + i) * task->n_classes, row,
+            if (!share.parts) {
+                ohmi_sha256_add(&hash, row, (size_t)task->n_classes * sizeof *row);
+            }
+            if (kept) {
+                memcpy(kept + (n_seen + i) * task->n_classes, row,
                        (size_t)task->n_classes * sizeof *row);
             }
         }
         n_seen += batch.n;
         n_right += right;
     }
+
+    // what the other learners measured
+    if (share.parts) {
+        const size_t size = (size_t)images->n * (size_t)task->n_classes;
+        OHM_TRY(ohmi_share_out(&share, &n_right, err));
+        ohmi_sha256_add(&hash, share.logits, size * sizeof *share.logits);
+        out->loss = 0;
+        for (int64_t b = 0; b < share.n; b++) {
+            out->loss += share.loss[b];
+        }
+        if (logits) {
+            memcpy(logits, share.logits, size * sizeof *logits);
+        }
+    }
     out->seconds = ohmi_now_s() - start;
-    out->accuracy = n_seen ? (double)n_right / (double)n_seen : 0;
-    out->loss = n_seen ? out->loss / (double)n_seen : 0;
+    out->accuracy = images->n ? (double)n_right / (double)images->n : 0;
+    out->loss = images->n ? out->loss / (double)images->n : 0;
     digest_numbers(out->digest, &hash);
 
 done:
     ohmi_loader_free(&loader);
+    ohmi_share_free(&share);
     return status;
 }
 

@@ -81,8 +81,10 @@ done:
     return status;
 }
 
-ohm_status ohmi_learner_new(ohmi_learner **out, const ohmi_config *config, const ohmi_tasks *tasks,
-                            const char *backend, bool is_training, ohm_error *err) {
+// a learner of batches of n images
+static ohm_status make_learner(ohmi_learner **out, const ohmi_config *config,
+                               const ohmi_tasks *tasks, const char *backend, bool is_training,
+                               int n_images, ohm_error *err) {
     ohm_status status = OHM_OK;
     ohmi_learner *l = ohmi_alloc(1, sizeof *l);
     const char *name = backend ? backend : config->backend;
@@ -111,7 +113,7 @@ ohm_status ohmi_learner_new(ohmi_learner **out, const ohmi_config *config, const
                             .channels = tasks->channels,
                             .height = tasks->height,
                             .width_pixels = tasks->width,
-                            .batch = (int)config->train.batch,
+                            .batch = n_images,
                             .is_training = is_training,
                             .kernels = ohmi_kernels_find(name),
                             .activation_grid = l->activation_grid,
@@ -150,6 +152,23 @@ ohm_status ohmi_learner_new(ohmi_learner **out, const ohmi_config *config, const
 
 done:
     ohmi_learner_free(&l);
+    return status;
+}
+
+ohm_status ohmi_learner_new(ohmi_learner **out, const ohmi_config *config, const ohmi_tasks *tasks,
+                            const char *backend, bool is_training, ohm_error *err) {
+    return make_learner(out, config, tasks, backend, is_training, (int)config->train.batch, err);
+}
+
+ohm_status ohmi_learner_new_part(ohmi_learner **out, const ohmi_config *config,
+                                 const ohmi_tasks *tasks, const ohm_communicator *parts,
+                                 ohm_error *err) {
+    const int batch = (int)config->train.batch, n = parts->size;
+    const ohm_status status =
+        make_learner(out, config, tasks, NULL, true, (batch + n - 1) / n, err);
+    if (status >= 0 && n > 1) {
+        (*out)->network->whole.parts = parts;
+    }
     return status;
 }
 

@@ -94,6 +94,13 @@ const char *ohmi_learner_inexact(const ohmi_learner *learner);
 OHM_NODISCARD ohm_status ohmi_learner_new(ohmi_learner **out, const ohmi_config *config,
                                           const ohmi_tasks *tasks, const char *backend,
                                           bool is_training, ohm_error *err);
+
+// The same for one of the parts in which every batch is learned: rank `parts->rank` of them, each
+// with a learner of its own. All learners make the same steps and are the same at any time.
+// parts is borrowed.
+OHM_NODISCARD ohm_status ohmi_learner_new_part(ohmi_learner **out, const ohmi_config *config,
+                                               const ohmi_tasks *tasks,
+                                               const ohm_communicator *parts, ohm_error *err);
 void ohmi_learner_free(ohmi_learner **learner);
 
 // Begins task t (0-based): claims its budget of units, initial weights, masks all on, parameters.

@@ -279,6 +279,9 @@ void ohmi_run_log(ohmi_run_folder *run, const char *format, ...) {
     const time_t now = time(NULL);
     struct tm broken;
     va_list args;
+    if (!run->log) {
+        return;
+    }
     gmtime_r(&now, &broken);
     (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &broken);
     (void)fprintf(run->log, "%s ", stamp);

@@ -46,7 +46,7 @@ OHM_NODISCARD ohm_status ohmi_run_row(ohmi_run_folder *run, double *size_bytes, 
 // Brings the rows so far to the disk.
 OHM_NODISCARD ohm_status ohmi_run_sync_csv(ohmi_run_folder *run, ohm_error *err);
 
-// One line of log.txt with the time of day.
+// One line of log.txt with the time of day; nothing where no folder is open.
 void ohmi_run_log(ohmi_run_folder *run, const char *format, ...) OHM_PRINTF(2, 3);
 
 // timing.txt; reading is forgiving: a missing file is zeros.

@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "base/simd.h"
 #include "learn/optimiser.h"
+#include "network/whole.h"
 
 static const double pi = 3.14159265358979323846;
 
@@ -73,9 +74,46 @@ bool ohmi_learner_is_finite(const ohmi_learner *learner) {
     return sum == 0;
 }
 
-ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch, ohm_error *err) {
-    const ohmi_config *config = learner->config;
+// the first sum over parts that failed
+static ohm_status whole_status(ohmi_network *network, ohm_error *err) {
+    const ohm_status status = network->whole.status;
+    if (status < 0 && err) {
+        *err = network->whole.error;
+    }
+    return status;
+}
+
+// forward, loss and backward of a batch, or of a part of it; sums[0] = loss, sums[1] = right
+// answers of the whole batch
+static ohm_status run_batch(ohmi_learner *learner, const ohmi_batch *batch, double sums[2],
+                            ohm_error *err) {
+    ohm_status status = OHM_OK;
     ohmi_network *network = learner->network;
+    int n_right = 0;
+    network->whole.n = network->whole.parts ? batch->n_whole : 0;
+    ohmi_network_forward(network, batch->x, batch->n, OHMI_MODE_TRAIN,
+                         (float)learner->config->train.batchnorm_momentum);
+    const double start = ohmi_now_s();
+    sums[0] = ohmi_network_loss(network, batch->labels, batch->n, &n_right);
+    sums[1] = n_right;
+    learner->times.loss_s += ohmi_now_s() - start;
+    ohmi_whole_sum(network, sums, 2);
+    OHM_TRY(whole_status(network, err));
+    if (!isfinite(sums[0])) {
+        status = ohmi_diverged(learner, "the loss", err);
+        goto done;
+    }
+    ohmi_network_backward(network, batch->n);
+    ohmi_whole_sum_gradients(network);
+    OHM_TRY(whole_status(network, err));
+done:
+    network->whole.n = 0; // what is measured is measured by each part alone
+    return status;
+}
+
+ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const ohmi_config *config = learner->config;
     ohmi_position *p = &learner->position;
     const int t = (int)p->task;
     const double n_epochs = (double)config->train.epochs;
@@ -83,21 +121,13 @@ ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch, ohm_e
     const double epoch = p->epoch + p->batch / n_batches;
     const double lr = config->train.lr * ohmi_schedule_factor(config, epoch, n_epochs);
     const double mask_lr = config->train.mask_lr * ohmi_mask_factor(config, epoch, n_epochs);
-    int n_right = 0;
+    double sums[2];
 
     // forward and backward with this step's weights
     double start = ohmi_now_s();
     ohmi_learner_prepare(learner, t, true);
     learner->times.mask_s += ohmi_now_s() - start;
-    ohmi_network_forward(network, batch->x, batch->n, OHMI_MODE_TRAIN,
-                         (float)config->train.batchnorm_momentum);
-    start = ohmi_now_s();
-    const double loss = ohmi_network_loss(network, batch->labels, batch->n, &n_right);
-    learner->times.loss_s += ohmi_now_s() - start;
-    if (!isfinite(loss)) {
-        return ohmi_diverged(learner, "the loss", err);
-    }
-    ohmi_network_backward(network, batch->n);
+    OHM_TRY(run_batch(learner, batch, sums, err));
 
     // drop and grow takes the place of the weights' step
     const double alpha = drop_fraction(learner, t);
@@ -110,8 +140,9 @@ ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch, ohm_e
 
     p->step += 1;
     p->batch += 1;
-    p->loss_sum += loss * batch->n;
-    p->n_right += n_right;
-    p->n_seen += batch->n;
-    return OHM_OK;
+    p->loss_sum += sums[0] * batch->n_whole;
+    p->n_right += sums[1];
+    p->n_seen += batch->n_whole;
+done:
+    return status;
 }

@@ -7,6 +7,8 @@
 
 // effective weights -> forward -> loss -> backward -> drop and grow, or update.
 // Advances the position. OHM_ERR_NUMERIC when the loss is not finite. Allocates nothing.
+// With a part of a batch (whole.h) all parts make the step of the whole batch; every part must
+// call.
 OHM_NODISCARD ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch,
                                          ohm_error *err);
 

@@ -6,6 +6,11 @@
 // A run can be stopped at any moment: everything that decides what comes next is in the checkpoint
 // (weights, moments, owners, masks, position; random draws depend on the position only), so a
 // resumed run ends with the same bytes as one that was never stopped.
+//
+// A batch can be learned in parts (train.parts), by threads here and by other processes: each part
+// runs all of this with a learner of its own, and all learners stay the same, since what is summed
+// over images is summed over all parts (network/whole.h). Only the first part has a run folder and
+// somebody to tell; what it decides, the others are told.
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +19,8 @@
 #include "base/c_locale.h"
 #include "base/clock.h"
 #include "base/fail.h"
+#include "base/sha256.h"
+#include "base/team.h"
 #include "base/thread.h"
 #include "config/access.h"
 #include "data/loader.h"
@@ -30,6 +37,8 @@
 typedef struct {
     const ohm_learn_def *def;
     const ohmi_config *config;
+    const ohm_communicator *parts; // of the batch; this is one of them
+    bool is_first;                 // of the parts
     ohmi_learner *learner;
     ohmi_loader *loader;
     ohmi_run_folder run;
@@ -82,10 +91,18 @@ static void note(trainer *r, const char *format, ...) {
     (void)tell(r, OHM_EVENT_NOTE, text);
 }
 
+// whether the first part was asked to stop, on all parts
+static ohm_status ask_first(const trainer *r, bool *asked, ohm_error *err) {
+    return r->parts->broadcast(r->parts->context, asked, sizeof *asked, 0, err);
+}
+
 // a checkpoint is never of a network that is lost, and never knows rows that the disk has not
 static ohm_status save(trainer *r, ohm_error *err) {
     ohm_status status = OHM_OK;
     char path[1024];
+    if (!r->is_first) {
+        return OHM_OK;
+    }
     if (!ohmi_learner_is_finite(r->learner)) {
         status = ohmi_diverged(r->learner, "a weight", err);
         goto done;
@@ -102,6 +119,9 @@ done:
 static ohm_status row(trainer *r, const char *split, const char *name, double value,
                       const char *unit, ohm_error *err) {
     ohmi_position *p = &r->learner->position;
+    if (!r->is_first) {
+        return OHM_OK;
+    }
     return ohmi_run_row(&r->run, &p->csv_bytes, (int64_t)p->step, (int)p->epoch, (int)p->task + 1,
                         split, name, value, unit, err);
 }
@@ -127,20 +147,23 @@ static ohm_status train_epoch(trainer *r, ohm_error *err) {
         ohmi_batch batch;
         const double start = ohmi_now_s();
         ohmi_loader_next(r->loader, &batch);
-        if (batch.n == 0) {
+        if (batch.n_whole == 0) {
             break;
         }
         OHM_TRY(ohmi_train_step(l, &batch, err));
         const double seconds = ohmi_now_s() - start;
         r->trained_s += seconds;
-        r->n_trained += batch.n;
-        r->run.train_seconds[t] += seconds;
+        r->n_trained += batch.n_whole;
+        if (r->is_first) {
+            r->run.train_seconds[t] += seconds;
+        }
 
         // stop and save between two steps only
-        const bool asked = tell(r, OHM_EVENT_STEP, NULL) != 0;
+        bool asked = tell(r, OHM_EVENT_STEP, NULL) != 0;
         if (asked || ohmi_now_s() - r->checkpoint_s >= r->config->run.checkpoint_s) {
             OHM_TRY(save(r, err));
         }
+        OHM_TRY(ask_first(r, &asked, err));
         if (asked) {
             status = stopped(r, err);
             goto done;
@@ -202,7 +225,9 @@ static ohm_status finish_task(trainer *r, ohm_error *err) {
     for (int j = 0; j <= t; j++) {
         if (j == t || (keeps_earlier && r->config->run.evaluate == OHMI_EVALUATE_ALL)) {
             OHM_TRY(measure(r, t, j, err));
-            if (tell(r, OHM_EVENT_MEASURED, NULL) != 0) {
+            bool asked = tell(r, OHM_EVENT_MEASURED, NULL) != 0;
+            OHM_TRY(ask_first(r, &asked, err));
+            if (asked) {
                 OHM_TRY(save(r, err));
                 status = stopped(r, err);
                 goto done;
@@ -240,7 +265,9 @@ static ohm_status finish_task(trainer *r, ohm_error *err) {
     p->task += 1;
     p->epoch = p->batch = p->step = p->mask_step = p->is_started = 0;
     OHM_TRY(save(r, err));
-    OHM_TRY(ohmi_run_write_metrics(&r->run, l, r->is_identical, err));
+    if (r->is_first) {
+        OHM_TRY(ohmi_run_write_metrics(&r->run, l, r->is_identical, err));
+    }
 done:
     return status;
 }
@@ -268,30 +295,33 @@ done:
     return status;
 }
 
-static ohm_status run_learning(trainer *r, ohm_config *config, const ohm_learn_def *def,
-                               ohmi_tasks **tasks, ohm_error *err) {
+// opens the run folder, or goes on from what is there; only the first part
+static ohm_status open_run(trainer *r, const ohm_config *config, bool *has_checkpoint,
+                           ohm_error *err) {
     ohm_status status = OHM_OK;
-    bool has_checkpoint = false;
     char path[1024];
-    const ohmi_config *values = ohmi_config_values(config);
-    if (values->threads > 0) {
-        ohmi_set_threads((int)values->threads);
-    }
-    OHM_TRY(ohmi_tasks_load(tasks, values, def->data_folder, err));
-    OHM_TRY(ohmi_learner_new(&r->learner, values, *tasks, NULL, true, err));
-    OHM_TRY(ohmi_run_open(&r->run, def->run_folder, config, (*tasks)->n_tasks, def->force,
-                          &has_checkpoint, err));
-    if (has_checkpoint) {
+    OHM_TRY(ohmi_run_open(&r->run, r->def->run_folder, config, r->learner->n_tasks, r->def->force,
+                          has_checkpoint, err));
+    if (*has_checkpoint) {
         ohmi_run_file(path, &r->run, "checkpoints/last.safetensors");
         OHM_TRY(ohmi_checkpoint_load(r->learner, path, true, err));
     } else {
-        OHM_TRY(ohmi_run_write_manifest(&r->run, r->learner, def->command, err));
+        OHM_TRY(ohmi_run_write_manifest(&r->run, r->learner, r->def->command, err));
     }
     ohmi_run_file(path, &r->run, "tasks.json");
-    OHM_TRY(ohmi_task_file_write(path, *tasks, err));
+    OHM_TRY(ohmi_task_file_write(path, r->learner->tasks, err));
     OHM_TRY(ohmi_run_open_csv(&r->run, (int64_t)r->learner->position.csv_bytes, err));
+done:
+    return status;
+}
+
+// the loader of this part of every batch
+static ohm_status make_loader(trainer *r, ohm_error *err) {
+    const ohmi_config *values = r->config;
     ohmi_loader_def loader = {.seed = values->seed,
                               .batch = (int)values->train.batch,
+                              .part = r->parts->rank,
+                              .n_parts = r->parts->size,
                               .shuffle = true,
                               .augment = values->data.augment,
                               .flip = values->data.flip,
@@ -300,41 +330,140 @@ static ohm_status run_learning(trainer *r, ohm_config *config, const ohm_learn_d
         loader.input_step = ohmi_input_step(values);
         loader.input_max = (float)((1 << (values->quantise.input_bits - 1)) - 1);
     }
-    OHM_TRY(ohmi_loader_new(&r->loader, *tasks, &loader, err));
-    ohmi_run_log(&r->run, "%s with %s, %d threads", has_checkpoint ? "resumed" : "started",
-                 r->learner->network->kernels->name, ohmi_threads());
-    (void)tell(r, OHM_EVENT_START, has_checkpoint ? "resumed" : "started");
-    const char *inexact = ohmi_learner_inexact(r->learner);
+    return ohmi_loader_new(&r->loader, r->learner->tasks, &loader, err);
+}
+
+// all parts must have the same config and data; every part calls, whatever it has come to
+static ohm_status check_same(const trainer *r, const ohm_config *config, ohm_error *err) {
+    char *text = NULL;
+    struct {
+        char config[65], data[65];
+    } own, first;
+    ohmi_sha256 hash;
+    memset(&own, 0, sizeof own);
+    ohm_status status = ohm_config_text(&text, config, err);
+    if (text) {
+        ohmi_sha256_init(&hash);
+        ohmi_sha256_add(&hash, text, strlen(text));
+        ohmi_sha256_hex(&hash, own.config);
+    }
+    (void)snprintf(own.data, sizeof own.data, "%s", r->learner->tasks->sha256);
+    first = own;
+    const ohm_status told =
+        r->parts->broadcast(r->parts->context, &first, sizeof first, 0, status < 0 ? NULL : err);
+    status = status < 0 ? status : told;
+    if (status >= 0 && memcmp(&own, &first, sizeof own) != 0) {
+        status = ohmi_fail(err, OHM_ERR_CONFIG, "other %s than on rank 0",
+                           strcmp(own.config, first.config) != 0 ? "config" : "data");
+    }
+    ohm_text_free(&text);
+    return status;
+}
+
+// what the parts of this process begin with
+typedef struct {
+    ohm_config *config;
+    const ohm_learn_def *def;
+    const ohmi_tasks *tasks;
+} lesson;
+
+static ohm_status begin(trainer *r, ohm_config *config, const ohmi_tasks *tasks,
+                        bool *has_checkpoint, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    OHM_TRY(ohm_communicator_agree(
+        r->parts, ohmi_learner_new_part(&r->learner, r->config, tasks, r->parts, err), err));
+    OHM_TRY(ohm_communicator_agree(r->parts, check_same(r, config, err), err));
+    if (r->is_first) {
+        status = open_run(r, config, has_checkpoint, err);
+    }
+    OHM_TRY(ohm_communicator_agree(r->parts, status, err));
+    OHM_TRY(ohmi_checkpoint_share(r->learner, r->parts, err));
+    OHM_TRY(ohm_communicator_agree(r->parts, make_loader(r, err), err));
+done:
+    return status;
+}
+
+// learns as one of the parts of every batch
+static ohm_status learn_part(void *context, const ohm_communicator *parts, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const lesson *common = context;
+    ohm_learn_def def = *common->def;
+    trainer r = {.def = &def, .parts = parts, .is_first = parts->rank == 0, .is_identical = true};
+    bool has_checkpoint = false;
+    ohmi_c_locale locale = ohmi_c_locale_enter();
+    r.config = ohmi_config_values(common->config);
+    def.sink = r.is_first ? def.sink : NULL;
+    OHM_TRY(begin(&r, common->config, common->tasks, &has_checkpoint, err));
+    ohmi_run_log(&r.run, "%s with %s, %d threads", has_checkpoint ? "resumed" : "started",
+                 r.learner->network->kernels->name, ohmi_threads());
+    if (parts->size > 1) {
+        ohmi_run_log(&r.run, "a batch in %d parts on %d processes", parts->size,
+                     common->def->communicator ? common->def->communicator->size : 1);
+    }
+    (void)tell(&r, OHM_EVENT_START, has_checkpoint ? "resumed" : "started");
+    const char *inexact = ohmi_learner_inexact(r.learner);
     if (inexact && !has_checkpoint) {
-        note(r,
+        note(&r,
              "sums of '%s' can pass 2^24 with these bits: another backend may give other last "
              "bits of the logits",
              inexact);
     }
-    r->checkpoint_s = ohmi_now_s();
-    OHM_TRY(learn_tasks(r, err));
-    OHM_TRY(ohmi_run_write_metrics(&r->run, r->learner, r->is_identical, err));
-    ohmi_run_log(&r->run, "all tasks are learned");
-    (void)tell(r, OHM_EVENT_END, NULL);
-done:
-    if (status < 0 && r->run.log && err) {
-        ohmi_run_log(&r->run, "ended: %s", err->message);
+    r.checkpoint_s = ohmi_now_s();
+    OHM_TRY(learn_tasks(&r, err));
+    if (r.is_first) {
+        OHM_TRY(ohmi_run_write_metrics(&r.run, r.learner, r.is_identical, err));
     }
+    ohmi_run_log(&r.run, "all tasks are learned");
+    (void)tell(&r, OHM_EVENT_END, NULL);
+done:
+    if (status < 0 && err) {
+        ohmi_run_log(&r.run, "ended: %s", err->message);
+    }
+    ohmi_loader_free(&r.loader);
+    ohmi_run_close(&r.run);
+    ohmi_learner_free(&r.learner);
+    ohmi_c_locale_leave(&locale);
     return status;
+}
+
+// how many parts of a batch this process learns
+static ohm_status count_parts(int *n, const ohmi_config *config, const ohm_communicator *processes,
+                              ohm_error *err) {
+    const int64_t parts = config->train.parts;
+    *n = parts > 0 ? (int)parts / processes->size : 1;
+    if (parts > 0 && parts % processes->size != 0) {
+        ohm_status status = ohmi_fail(err, OHM_ERR_CONFIG,
+                                      "%d processes cannot learn a batch in 'train.parts' = %d",
+                                      processes->size, (int)parts);
+        ohmi_hint(err, "start 1, 2, 4 .. %d of them", (int)parts);
+        return status;
+    }
+    if (processes->size > config->train.batch) {
+        return ohmi_fail(err, OHM_ERR_CONFIG, "%d processes for a 'train.batch' of %d images",
+                         processes->size, (int)config->train.batch);
+    }
+    return OHM_OK;
 }
 
 ohm_status ohm_learn(ohm_config *config, const ohm_learn_def *def, ohm_error *err) {
     ohm_status status = OHM_OK;
     ohmi_tasks *tasks = NULL;
-    trainer r = {.def = def, .is_identical = true};
+    const ohm_communicator *processes =
+        def->communicator ? def->communicator : ohm_communicator_alone();
+    int n_parts = 1;
     ohmi_c_locale locale = ohmi_c_locale_enter();
-    OHM_TRY(ohm_config_check(config, err));
-    r.config = ohmi_config_values(config);
-    OHM_TRY(run_learning(&r, config, def, &tasks, err));
+    OHM_TRY(ohm_communicator_agree(processes, ohm_config_check(config, err), err));
+    const ohmi_config *values = ohmi_config_values(config);
+    if (values->threads > 0) {
+        ohmi_set_threads((int)values->threads);
+    }
+    OHM_TRY(count_parts(&n_parts, values, processes, err));
+    OHM_TRY(ohm_communicator_agree(processes,
+                                   ohmi_tasks_load(&tasks, values, def->data_folder, err), err));
+    lesson common = {config, def, tasks};
+    status = n_parts > 1 ? ohmi_team_run(processes, n_parts, learn_part, &common, err)
+                         : learn_part(&common, processes, err);
 done:
-    ohmi_loader_free(&r.loader);
-    ohmi_run_close(&r.run);
-    ohmi_learner_free(&r.learner);
     ohmi_tasks_free(&tasks);
     ohmi_c_locale_leave(&locale);
     return status;

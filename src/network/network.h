@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "kernel/kernel.h"
+#include "ohmwise/communicator.h"
 #include "ohmwise/status.h"
 #include "quantise/grid.h"
 
@@ -91,6 +92,14 @@ typedef struct ohmi_integer_pass ohmi_integer_pass;
 typedef void ohmi_product(void *context, float *y, const float *x, const ohmi_conv *shape,
                           int layer, int n);
 
+// The whole batch of which a network learns a part (whole.h).
+typedef struct {
+    const ohm_communicator *parts; // borrowed; NULL = there are none
+    int64_t n;                     // images in all parts; 0 = this network has all
+    ohm_status status;             // of the sums, until it is read
+    ohm_error error;
+} ohmi_whole;
+
 typedef struct {
     char model[32];
     int n_nodes, n_layers, batch, n_pad;
@@ -117,6 +126,7 @@ typedef struct {
     double *partial;         // sums by chunk of a norm              (64, 2 max c_pad + 1)
     float *scratch_channels; // (3, max c_pad)
     ohmi_network_times times;
+    ohmi_whole whole;
     float *gradient_pool; // all gradients
     float *value_pool;
     ohmi_integer_pass *integer; // NULL until that pass is first prepared
@@ -159,7 +169,7 @@ void ohmi_network_forward(ohmi_network *network, const float *x, int n, ohmi_mod
                           float momentum);
 
 // Mean softmax cross-entropy of the last forward; sets the gradient of the logits and counts the
-// right answers. labels: (n).
+// right answers. labels: (n). In a part of a batch: this part's share of the mean, and its answers.
 double ohmi_network_loss(ohmi_network *network, const int32_t *labels, int n, int *n_right);
 
 // Backward pass: fills layers[].dw and d_trainable.

@@ -10,6 +10,7 @@
 
 #include "base/simd.h"
 #include "base/thread.h"
+#include "network/whole.h"
 
 // rows are added in float at most ROWS_AT_ONCE at a time, then in double
 enum { MAX_CHUNKS = 64, ROWS_AT_ONCE = 32, LANES = 16 };
@@ -122,19 +123,20 @@ static void apply_work(void *context, int64_t begin, int64_t end, int thread) {
 }
 
 // a clip from the first batch of a task: three times the root mean square of the positive values
-static float calibrated_clip(const ohmi_network *network, const ohmi_node *node, int n) {
-    double square = 0, count = 0;
+static float calibrated_clip(ohmi_network *network, const ohmi_node *node, int n) {
+    double sum[2] = {0}; // of the squares; how many
     const int64_t c = node->c_pad, n_pad = network->n_pad;
     for (int64_t pixel = 0; pixel < (int64_t)node->h * node->w; pixel++) {
         const float *y = node->value + pixel * n_pad * c;
         for (int64_t i = 0; i < n * c; i++) {
             if (y[i] > 0) {
-                square += (double)y[i] * (double)y[i];
-                count += 1;
+                sum[0] += (double)y[i] * (double)y[i];
+                sum[1] += 1;
             }
         }
     }
-    return count > 0 && square > 0 ? (float)(3.0 * sqrt(square / count)) : 1.0f;
+    ohmi_whole_sum(network, sum, 2);
+    return sum[1] > 0 && sum[0] > 0 ? (float)(3.0 * sqrt(sum[0] / sum[1])) : 1.0f;
 }
 
 // the affine map of channel i: y = a x + b with x in units of s
@@ -190,12 +192,14 @@ void ohmi_norm_forward(ohmi_network *network, ohmi_node *node, int n, ohmi_mode 
     j.n_pixels = (int64_t)node->h * node->w;
     j.chunk = chunk_of(j.n_pixels);
     const int64_t n_chunks = (j.n_pixels + j.chunk - 1) / j.chunk;
-    const double s = (double)input->step, count = (double)j.n_pixels * n;
+    const double s = (double)input->step;
+    const double count = (double)(j.n_pixels * ohmi_whole_images(network, n));
 
     // pass 1: statistics of the batch
     if (node->has_batchnorm && mode == OHMI_MODE_TRAIN) {
         ohmi_parallel(n_chunks, 1, moments_work, &j);
         add_chunks(network->partial, n_chunks, 2 * (int64_t)node->c_pad);
+        ohmi_whole_sum(network, network->partial, 2 * (int64_t)node->c_pad);
     }
 
     // the affine map of every channel
@@ -334,7 +338,8 @@ void ohmi_norm_backward(ohmi_network *network, ohmi_node *node, int n, float *dx
     j.n_pixels = (int64_t)node->h * node->w;
     j.chunk = chunk_of(j.n_pixels);
     const int64_t n_chunks = (j.n_pixels + j.chunk - 1) / j.chunk;
-    const double s = (double)input->step, count = (double)j.n_pixels * n;
+    const double s = (double)input->step;
+    const double count = (double)(j.n_pixels * ohmi_whole_images(network, n));
     const bool quantised = node->is_quantised && network->activation_grid.n_levels > 0;
     if (quantised) {
         j.clip = task->trainable[node->clip];
@@ -344,6 +349,7 @@ void ohmi_norm_backward(ohmi_network *network, ohmi_node *node, int n, float *dx
     // pass 1: g and its sums
     ohmi_parallel(n_chunks, 1, gate_work, &j);
     add_chunks(network->partial, n_chunks, 2 * c + 1);
+    ohmi_whole_sum(network, network->partial, 2 * c + 1);
     const double *sum = network->partial;
     if (quantised) {
         const double scale = sqrt(count * node->c * (double)network->activation_grid.top);

@@ -15,6 +15,7 @@
 #include "network/network.h"
 #include "network/norm.h"
 #include "network/pool.h"
+#include "network/whole.h"
 
 ohmi_conv ohmi_head_shape(const ohmi_network *network) {
     ohmi_conv shape = {.n = network->batch,
@@ -131,6 +132,7 @@ int ohmi_network_answer(const ohmi_network *network, int i) {
 
 double ohmi_network_loss(ohmi_network *network, const int32_t *labels, int n, int *n_right) {
     const int n_classes = network->task->n_classes;
+    const double n_images = (double)ohmi_whole_images(network, n);
     double loss = 0;
     *n_right = 0;
     if (network->d_logits) {
@@ -153,10 +155,10 @@ double ohmi_network_loss(ohmi_network *network, const int32_t *labels, int n, in
         for (int k = 0; network->d_logits && k < n_classes; k++) {
             const double p = exp((double)row[k] - top) / sum;
             network->d_logits[(int64_t)i * network->logits_pad + k] =
-                (float)((p - (k == labels[i] ? 1.0 : 0.0)) / n);
+                (float)((p - (k == labels[i] ? 1.0 : 0.0)) / n_images);
         }
     }
-    return loss / n;
+    return loss / n_images;
 }
 
 // scales the gradient of a layer's weights, or adds a second path's gradient
