@@ -74,6 +74,7 @@ const ohmcli_command *ohmcli_command_find(const char *name);
 // One file each. argv[0] is the name of the command.
 int ohmcli_learn(int argc, char **argv);
 int ohmcli_eval(int argc, char **argv);
+int ohmcli_classify(int argc, char **argv);
 int ohmcli_report(int argc, char **argv);
 int ohmcli_compare(int argc, char **argv);
 int ohmcli_sweep(int argc, char **argv);
@@ -88,6 +89,7 @@ int ohmcli_help_command(int argc, char **argv);
 
 extern const ohmcli_command ohmcli_learn_command;
 extern const ohmcli_command ohmcli_eval_command;
+extern const ohmcli_command ohmcli_classify_command;
 extern const ohmcli_command ohmcli_report_command;
 extern const ohmcli_command ohmcli_compare_command;
 extern const ohmcli_command ohmcli_sweep_command;

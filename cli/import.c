@@ -24,6 +24,10 @@ static const ohmcli_option options[] = {
     {.name = "data-set",
      .value = "NAME",
      .help = "what it was trained on, for eval: a set's name, or a folder"},
+    {.name = "classes",
+     .value = "FILE",
+     .help = "names of the classes: a JSON list or object, or a line each",
+     .complete = OHMCLI_COMPLETE_FILE},
     {.name = "image-size", .value = "N", .help = "pixels, where the data set does not say"},
     {.name = "input",
      .value = "KIND",
@@ -79,6 +83,7 @@ int ohmcli_import(int argc, char **argv) {
         .data_set = ohmcli_value(&call, "data-set"),
         .data_folder =
             ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder(),
+        .classes = ohmcli_value(&call, "classes"),
         .command = command,
         .force = ohmcli_has(&call, "force"),
     };

@@ -21,6 +21,7 @@ typedef struct {
     const char *model;       // "resnet50"; network.model of the run
     const char *data_set;    // what it was trained on, for `ohm_eval`; may be NULL
     const char *data_folder; // may be NULL
+    const char *classes;     // file of the classes' names, JSON or lines; may be NULL
     int image_size;          // pixels; 0 = of the data set, else as the tensors say
     ohm_input input;
     const char *command; // for the manifest; may be NULL

@@ -81,6 +81,27 @@ OHM_API OHM_NODISCARD ohm_status ohm_eval(ohm_eval_result *results, int max_resu
                                           const char *run_folder, const ohm_eval_def *def,
                                           ohm_error *err);
 
+typedef struct {
+    int class_index;    // 0-based, the place of its logit; -1: the task has fewer classes
+    char name[64];      // of the class; its number where names are not known
+    double probability; // softmax of the logits
+} ohm_guess;
+
+typedef struct {
+    int task;            // 0-based
+    int top;             // guesses an image, at least 1
+    ohm_eval_path path;  // INTEGER needs a quantised run
+    const char *backend; // NULL = the run's
+} ohm_classify_def;
+
+// Says what a task's network takes image files (JPEG, PNG) for. Needs no data set. An image is
+// resized until its short side is the network's, and the square in the middle taken.
+// guesses: (n_images, top), best first; images: (n_images) paths. The first file that cannot be
+// read is the error, with its path; guesses are not to be used then.
+OHM_API OHM_NODISCARD ohm_status ohm_classify(ohm_guess *guesses, const char *const *images,
+                                              int64_t n_images, const char *run_folder,
+                                              const ohm_classify_def *def, ohm_error *err);
+
 // Writes run_folder/report.html (or path when not NULL) from the run's files.
 OHM_API OHM_NODISCARD ohm_status ohm_report_write(const char *run_folder, const char *path,
                                                   ohm_error *err);

@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "config/access.h"
 #include "config/values.h"
+#include "file/labels.h"
 #include "file/onnx.h"
 #include "file/tfjs.h"
 #include "learn/checkpoint.h"
@@ -217,10 +218,23 @@ static ohm_status make_task(importing *in, int channels, ohm_error *err) {
     ohm_status status = OHM_OK;
     const ohmi_config *config = ohmi_config_values(in->config);
     const int n_classes = (int)in->classes;
+    if (in->def->data_set && in->def->classes) {
+        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "data set '%s' names the classes already",
+                           in->def->data_set);
+        goto done;
+    }
     if (!in->def->data_set) {
         OHM_TRY(ohmi_outline_new(&in->tasks, 1, &n_classes, channels, in->side, in->side, err));
         (void)snprintf(in->tasks->source, sizeof in->tasks->source, "none");
         (void)snprintf(in->tasks->task[0].name, sizeof in->tasks->task[0].name, "imported");
+        for (int c = 0; c < channels && config->data.mean.n == channels; c++) {
+            in->tasks->task[0].mean[c] = (float)config->data.mean.v[c];
+            in->tasks->task[0].deviation[c] = (float)config->data.deviation.v[c];
+        }
+        if (in->def->classes) {
+            OHM_TRY(ohmi_labels_read(&in->tasks->task[0].class_names, n_classes, in->def->classes,
+                                     err));
+        }
         goto done;
     }
     OHM_TRY(ohmi_tasks_load(&in->tasks, config, in->def->data_folder, err));
