@@ -12,7 +12,7 @@ set -eu
 packages="build-essential cmake ninja-build pkg-config python3 libyaml-dev libjansson-dev
 libarchive-dev zlib1g-dev libturbojpeg0-dev libspng-dev libcurl4-openssl-dev libdnnl-dev
 libprotobuf-c-dev protobuf-c-compiler libcmocka-dev dataset-fashion-mnist ca-certificates"
-ci_packages="clang clang-format reuse shellcheck git"
+ci_packages="clang clang-format reuse shellcheck git ngspice"
 
 case "${1:-}" in
 --ci) packages="$packages $ci_packages" ;;

@@ -17,7 +17,7 @@ shown() {
 
 run --help
 shown
-for command in learn eval report compare sweep data import export explain doctor bench completion help; do
+for command in learn eval report compare sweep array data import export explain doctor bench completion help; do
     run --help
     out "  $command "
     run "$command" --help
