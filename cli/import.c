@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "ohmwise/data.h"
 #include "ohmwise/exchange.h"
 
 static const char *const model_choices[] = {"vgg16_bn", "vgg8",        "resnet18", "resnet20",
@@ -44,13 +45,14 @@ static const ohmcli_option options[] = {
 const ohmcli_command ohmcli_import_command = {
     .name = "import",
     .summary = "Make a run of a network trained elsewhere",
-    .operands = "FILE",
+    .operands = "FILE|NETWORK",
     .min_operands = 1,
     .max_operands = 1,
     .example = "import resnet18.safetensors --model resnet18 --out runs/backbone",
     .notes =
         "FILE holds PyTorch's weights as safetensors, named as in torchvision's models, or is\n"
         "an ONNX graph, or model.json of a Keras model for TensorFlow.js with its weights.\n"
+        "NETWORK is one of the catalogue ('ohmwise data list'), as resnet50-imagenet.\n"
         "The result is a run with one finished task. --input data takes mean and deviation\n"
         "of the data set's images, imagenet ImageNet's, caffe subtracts the mean colour and\n"
         "turns the channels round; auto is imagenet (Keras: caffe) over 64 pixels, else data.",
@@ -66,6 +68,18 @@ static int index_of(const char *value, const char *const *choices) {
         i++;
     }
     return i;
+}
+
+// Whether the catalogue has it: then it knows the model, or says what else it is.
+static bool is_in_catalogue(const char *name) {
+    int count = 0;
+    const ohm_data_set *sets = ohm_data_catalogue(&count);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(sets[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int ohmcli_import(int argc, char **argv) {
@@ -90,7 +104,7 @@ int ohmcli_import(int argc, char **argv) {
     if (def.run_folder == NULL) {
         return ohmcli_usage(&ohmcli_import_command, "where to? give --out RUN");
     }
-    if (def.model == NULL) {
+    if (def.model == NULL && !is_in_catalogue(call.operands[0])) {
         return ohmcli_usage(&ohmcli_import_command, "which network is it? give --model NAME");
     }
     if (!ohmcli_integer(&call, "image-size", 4, 1024, &def.image_size)) {
@@ -99,13 +113,14 @@ int ohmcli_import(int argc, char **argv) {
     if (ohmcli_has(&call, "input")) {
         def.input = (ohm_input)index_of(ohmcli_value(&call, "input"), input_choices);
     }
-    snprintf(command, sizeof command, "ohmwise import %s --model %s --out %s", call.operands[0],
-             def.model, def.run_folder);
+    snprintf(command, sizeof command, "ohmwise import %s%s%s --out %s", call.operands[0],
+             def.model != NULL ? " --model " : "", def.model != NULL ? def.model : "",
+             def.run_folder);
     if (ohm_import(&result, call.operands[0], &def, &err) < 0) {
         return ohmcli_error(&err);
     }
     printf("%s: %s from %s, width %g, %.2f M weights, %d classes, %d x %d pixels\n", def.run_folder,
-           def.model, result.format, result.width, (double)result.n_weights / 1e6, result.n_classes,
-           result.image_size, result.image_size);
+           result.model, result.format, result.width, (double)result.n_weights / 1e6,
+           result.n_classes, result.image_size, result.image_size);
     return OHMCLI_DONE;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The catalogue of data sets: what there is, getting it, adding files at hand, verifying.
+// The catalogue of data sets and trained networks: what there is, getting it, adding files at hand,
+// verifying.
 #ifndef OHMWISE_DATA_H
 #define OHMWISE_DATA_H
 
@@ -8,12 +9,14 @@
 #include "ohmwise/status.h"
 
 typedef struct {
-    const char *name;        // "cifar100"
-    const char *title;       // "CIFAR-100"
-    const char *description; // one line
-    int n_classes, n_train, n_test;
-    int height, width, channels; // pixels; 0 = varies
-    const char *source;          // where it comes from, for people
+    const char *name;               // "cifar100"
+    const char *title;              // "CIFAR-100"
+    const char *description;        // one line
+    int n_classes, n_train, n_test; // 0 = varies
+    int height, width, channels;    // pixels; 0 = varies
+    const char *source;             // where it comes from, for people
+    const char *network;            // of a trained network: its model, for ohm_import; else NULL
+    const char *package;            // of npm, "name@version", which holds it; NULL = none
 } ohm_data_set;
 
 // The catalogue, *count rows; constant.
@@ -30,7 +33,8 @@ OHM_API OHM_NODISCARD ohm_status ohm_data_find(char *path, unsigned long size_by
 typedef int ohm_data_progress(void *context, const char *what, int64_t done, int64_t total);
 
 // Downloads a set into folder/name (resumes a part, checks the digest, unpacks), unless it is there
-// already, whole. url (nullable) replaces the catalogue's address. Without libcurl built in:
+// already, whole. url (nullable) replaces the catalogue's address; a package needs one, since where
+// packages are had is a matter of the machine's configuration. Without libcurl built in:
 // OHM_ERR_UNSUPPORTED.
 OHM_API OHM_NODISCARD ohm_status ohm_data_get(const char *name, const char *folder, const char *url,
                                               ohm_data_progress *progress, void *context,

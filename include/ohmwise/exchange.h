@@ -18,7 +18,7 @@ typedef enum {
 
 typedef struct {
     const char *run_folder;  // made; must not hold a run unless force
-    const char *model;       // "resnet50"; network.model of the run
+    const char *model;       // "resnet50"; network.model of the run; NULL = of the catalogue
     const char *data_set;    // what it was trained on, for `ohm_eval`; may be NULL
     const char *data_folder; // may be NULL
     const char *classes;     // file of the classes' names, JSON or lines; may be NULL
@@ -29,6 +29,7 @@ typedef struct {
 } ohm_import_def;
 
 typedef struct {
+    const char *model;  // constant
     const char *format; // "safetensors", "tfjs" or "onnx"; constant
     double width;       // factor of the model's widths
     int n_classes, image_size;
@@ -36,8 +37,10 @@ typedef struct {
 } ohm_import_result;
 
 // Reads a trained network into a run folder of one finished task, which `ohm_eval` and all else
-// that takes a run work on. Tensors that are missing, left over, of another shape or not finite are
-// OHM_ERR_FORMAT by name, and then nothing is written.
+// that takes a run work on. path: a file, or the name of a network of the catalogue
+// (ohm_data_catalogue), which brings its model and its classes' names. Tensors that are missing,
+// left over, of another shape or not finite are OHM_ERR_FORMAT by name, and then nothing is
+// written.
 OHM_API OHM_NODISCARD ohm_status ohm_import(ohm_import_result *result, const char *path,
                                             const ohm_import_def *def, ohm_error *err);
 

