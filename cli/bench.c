@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ohmwise bench train`: times whole training steps, in turn with PyTorch where that is installed.
+// `ohmwise bench`: times training steps, forward passes, the loader and single products, in turn
+// with PyTorch where that is installed and does the same (products: with oneDNN, inside).
 //
 // A busy machine slows both sides alike only while they run side by side in time, so the two take
 // turns, round by round; what is printed are medians over the rounds and ratios of medians:
 //   {"schema", "rounds", "ohmwise": {...}, "peer": {...} or null,
 //    "ratios": [{"ohmwise", "peer", "times_faster", "times_less_memory"}]}
 //   times_faster = peer step_s / own step_s; times_less_memory likewise, of peak_rss_bytes
-// The peak of the memory can be told only of a process that does nothing else: after the rounds
-// each way of both sides runs once more, alone in a process of its own.
+// The peak of the memory can be told only of a process that does nothing else: after the rounds of
+// `bench train` each way of both sides runs once more, alone in a process of its own.
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,34 +19,49 @@
 #include "ohmwise/system.h"
 #include "peer.h"
 
-static const char *const benches[] = {"train", NULL};
+// one row a benchmark
+typedef ohm_status ohmcli_bench_fn(char **json, const ohm_bench_def *def, ohm_error *err);
+static const struct {
+    const char *name;
+    ohmcli_bench_fn *run;
+    int batch, repeats;                    // unless told otherwise
+    bool has_rounds, has_peer, has_memory; // takes turns; PyTorch does the same; peaks are measured
+} table[] = {
+    {"train", ohm_bench_train, 32, 5, true, true, true},
+    {"inference", ohm_bench_inference, 128, 5, true, true, false},
+    {"data", ohm_bench_data, 32, 5, true, false, false},
+    {"kernels", ohm_bench_kernels, 32, 11, false, false, false},
+};
+enum { N_BENCHES = sizeof table / sizeof table[0] };
+
+static const char *const benches[] = {"train", "inference", "data", "kernels", NULL};
 static const char *const peer_choices[] = {"auto", "none", NULL};
-static const char *const way_choices[] = {"dense", "xst", "xst 4-bit", NULL};
 
 static const ohmcli_option options[] = {
     {.name = "model", .value = "M", .help = "network (vgg16_bn)"},
     {.name = "expand", .value = "X", .help = "factor on the parameters (1.5)"},
-    {.name = "batch", .value = "N", .help = "images a step (32)"},
-    {.name = "backend", .value = "B", .help = "kernels (auto); 'ohmwise doctor' lists them"},
-    {.name = "repeats", .value = "R", .help = "timed steps a way and round (5)"},
-    {.name = "rounds", .value = "K", .help = "turns of both sides (3)"},
+    {.name = "batch", .value = "N", .help = "images a step (32; inference 128)"},
+    {.name = "backend",
+     .value = "B",
+     .help = "kernels (auto), see 'ohmwise doctor'; bench kernels: B,B,.. in turn"},
+    {.name = "repeats", .value = "R", .help = "timed repeats a way and round (5; kernels 11)"},
+    {.name = "rounds", .value = "K", .help = "turns of both sides (3; kernels 1)"},
     {.name = "threads", .letter = 'j', .value = "N", .help = "threads of both sides, 0 = all CPUs"},
-    {.name = "way",
-     .value = "WAY",
-     .help = "only one of: dense, xst, 'xst 4-bit'",
-     .choices = way_choices},
+    {.name = "way", .value = "WAY", .help = "only one of them, as the document calls it"},
     {.name = "peer", .value = "WHICH", .help = "auto or none", .choices = peer_choices},
     {0},
 };
 
 const ohmcli_command ohmcli_bench_command = {
     .name = "bench",
-    .summary = "Time whole training steps; one JSON document",
-    .operands = "train",
+    .summary = "Time training, inference, the loader or single kernels; one JSON document",
+    .operands = "train|inference|data|kernels",
     .min_operands = 1,
     .max_operands = 1,
     .example = "bench train --model vgg16_bn --expand 1.5 --batch 32",
-    .notes = "Where a python has torch, PyTorch trains the same network in turn with ohmwise.",
+    .notes = "Where a python has torch, PyTorch trains or runs the same network in turn with\n"
+             "ohmwise. kernels: each product of each layer beside the measured peaks of this\n"
+             "machine, in turn with oneDNN where that is built in.",
     .options = options,
     .words = benches,
     .run = ohmcli_bench,
@@ -54,7 +70,8 @@ const ohmcli_command ohmcli_bench_command = {
 enum { MAX_ROUNDS = 32 };
 
 typedef struct {
-    ohm_bench_train_def def;
+    ohm_bench_def def;
+    int bench; // row of the table
     int rounds;
     const char *python;      // NULL = no peer
     char script[4096];       // of the peer
@@ -67,7 +84,7 @@ static int run_own(json_t **out, const ohmcli_contest *contest) {
     char *text = NULL;
     ohm_error err = {0};
     json_error_t error;
-    if (ohm_bench_train(&text, &contest->def, &err) < 0) {
+    if (table[contest->bench].run(&text, &contest->def, &err) < 0) {
         return ohmcli_error(&err);
     }
     *out = json_loads(text, 0, &error);
@@ -119,13 +136,14 @@ static json_t *run_process(const ohmcli_contest *contest, const char *const *pro
 
 // Timed steps of the peer in all its ways, or a few in one way alone.
 static json_t *run_peer(const ohmcli_contest *contest, int repeats, const char *way) {
-    const char *const program[] = {contest->python, contest->script, NULL};
+    const char *const program[] = {contest->python, contest->script, "--task",
+                                   table[contest->bench].name, NULL};
     return run_process(contest, program, repeats, way, NULL);
 }
 
 // This program in a process of its own, in one way alone.
 static json_t *run_own_alone(const ohmcli_contest *contest, const char *way) {
-    const char *const program[] = {"/proc/self/exe", "bench", "train", NULL};
+    const char *const program[] = {"/proc/self/exe", "bench", table[contest->bench].name, NULL};
     const char *const rest[] = {
         "--backend", contest->def.backend, "--rounds", "1", "--peer", "none", "--quiet", NULL};
     return run_process(contest, program, 1, way, rest);
@@ -200,7 +218,9 @@ static int print_medians(const ohmcli_contest *contest) {
     json_t *own = ohmcli_peer_median(contest->own, contest->rounds);
     json_t *peer = has_peer ? ohmcli_peer_median(contest->peer, contest->rounds) : json_null();
     int code = OHMCLI_DONE;
-    if (contest->def.way != NULL) {
+    if (!table[contest->bench].has_memory) {
+        json_object_del(peer, "peak_rss_bytes");
+    } else if (contest->def.way != NULL) {
         keep_peak(json_array_get(json_object_get(own, "ways"), 0), own);
     } else {
         code = measure_memory(contest, own, peer);
@@ -260,21 +280,27 @@ int ohmcli_bench(int argc, char **argv) {
     if (done >= 0) {
         return done;
     }
-    if (strcmp(call.operands[0], "train") != 0) {
-        return ohmcli_usage(&ohmcli_bench_command, "no benchmark '%s', there is: train",
+    int bench = 0;
+    while (bench < N_BENCHES && strcmp(call.operands[0], table[bench].name) != 0) {
+        bench++;
+    }
+    if (bench == N_BENCHES) {
+        return ohmcli_usage(&ohmcli_bench_command,
+                            "no benchmark '%s', there are: train, inference, data, kernels",
                             call.operands[0]);
     }
     int threads = 0;
     const char *model = ohmcli_value(&call, "model");
     const char *backend = ohmcli_backend(&call);
     ohmcli_contest contest = {
+        .bench = bench,
         .def = {.model = model != NULL ? model : "vgg16_bn",
                 .expand = 1.5,
-                .batch = 32,
+                .batch = table[bench].batch,
                 .backend = backend != NULL ? backend : "auto",
-                .repeats = 5,
+                .repeats = table[bench].repeats,
                 .way = ohmcli_value(&call, "way")},
-        .rounds = 3,
+        .rounds = table[bench].has_rounds ? 3 : 1,
     };
     if (!ohmcli_real(&call, "expand", 0.01, 16, &contest.def.expand) ||
         !ohmcli_integer(&call, "batch", 2, 4096, &contest.def.batch) ||
@@ -289,7 +315,8 @@ int ohmcli_bench(int argc, char **argv) {
 
     // the peer has this one network
     const char *peer = ohmcli_value(&call, "peer");
-    if ((peer == NULL || strcmp(peer, "auto") == 0) && strcmp(contest.def.model, "vgg16_bn") == 0) {
+    if (table[bench].has_peer && (peer == NULL || strcmp(peer, "auto") == 0) &&
+        strcmp(contest.def.model, "vgg16_bn") == 0) {
         find_peer(&contest);
     }
     return contest_run(&contest);

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The peer of `ohmwise bench train`: one dense training step of the same network in PyTorch.
+"""The peer of `ohmwise bench train` and `bench inference`: the same network in PyTorch.
 
 The network is VGG16-BN as the CIFAR-100 experiments of continual learning use it: 3x3 convolutions
 64,64,M,128,128,M,256x3,M,512x3,M,512x3,M without bias, each with batch norm and ReLU, then
 512 -> 4096 -> 4096 with ReLU and a head 4096 -> 5; widths are multiplied by sqrt(expand) and cut to
 whole numbers (1.5: 78, 156, 313, 627, 5016). SGD with Nesterov momentum, softmax cross-entropy.
 
-Four ways are timed, in turn, so that a busy machine slows all of them alike: float32 and bfloat16
-autocast, in channels-first and channels-last memory. One JSON document on stdout.
+Training: one dense step. Four ways are timed, in turn, so that a busy machine slows all of them
+alike: float32 and bfloat16 autocast, in channels-first and channels-last memory.
+Inference (--task inference): the forward pass of a batch, batch norm folded into the convolutions; the
+same four ways, and 8-bit networks by each engine for them that this PyTorch has.
+One JSON document on stdout.
 """
 import argparse
 import json
@@ -18,6 +21,7 @@ import resource
 import statistics
 import sys
 import time
+import warnings
 
 PLAN = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
 HIDDEN = 4096
@@ -71,6 +75,7 @@ class Trainer:
         self.model = vgg16_bn(torch, expand).to(memory_format=memory).train()
         self.optimiser = torch.optim.SGD(self.model.parameters(), lr=1e-2, momentum=0.9,
                                          weight_decay=4e-5, nesterov=True)
+        self.parameters = sum(p.numel() for p in self.model.parameters())
         self.images = torch.randn(batch, 3, 32, 32).to(memory_format=memory)
         self.labels = torch.randint(0, N_CLASSES, (batch,))
         self.seconds = []
@@ -90,13 +95,93 @@ class Trainer:
         return time.perf_counter() - start
 
 
+class Answerer:
+    """One way to infer: its own copy of the network with batch norm folded into the convolutions."""
+
+    def __init__(self, torch, name, expand, batch, bfloat16, channels_last):
+        torch.manual_seed(1)
+        memory = torch.channels_last if channels_last else torch.contiguous_format
+        self.torch, self.name, self.bfloat16 = torch, name, bfloat16
+        model = vgg16_bn(torch, expand).eval()
+        groups = [[str(i), str(i + 1)] for i, layer in enumerate(model)
+                  if isinstance(layer, torch.nn.Conv2d)]
+        self.model = torch.quantization.fuse_modules(model, groups).to(memory_format=memory)
+        self.parameters = sum(p.numel() for p in self.model.parameters())
+        self.images = torch.randn(batch, 3, 32, 32).to(memory_format=memory)
+        self.seconds = []
+
+    def step(self):
+        """The forward pass of one batch; returns its seconds."""
+        torch = self.torch
+        start = time.perf_counter()
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
+            logits = self.model(self.images)
+        if not math.isfinite(float(logits.float().sum())):
+            raise ArithmeticError(f"{self.name}: the logits are not finite")
+        return time.perf_counter() - start
+
+
+class QuantisedAnswerer(Answerer):
+    """8-bit weights and activations by one of PyTorch's engines, ranges from one batch."""
+
+    def __init__(self, torch, engine, expand, batch):
+        torch.manual_seed(1)
+        quantization = torch.quantization
+        torch.backends.quantized.engine = engine
+        self.torch, self.name, self.bfloat16 = torch, "int8 " + engine, False
+        self.engine = engine
+        layers = list(vgg16_bn(torch, expand))
+        stub = [quantization.QuantStub(), *layers, quantization.DeQuantStub()]
+        model = torch.nn.Sequential(*stub).eval()
+        self.parameters = sum(p.numel() for p in model.parameters())
+        groups = []
+        for i, layer in enumerate(model):
+            if isinstance(layer, torch.nn.Conv2d):
+                groups.append([str(i), str(i + 1), str(i + 2)])
+            elif isinstance(layer, torch.nn.Linear) and isinstance(model[i + 1], torch.nn.ReLU):
+                groups.append([str(i), str(i + 1)])
+        model = quantization.fuse_modules(model, groups)
+        model.qconfig = quantization.get_default_qconfig(engine)
+        quantization.prepare(model, inplace=True)
+        self.images = torch.randn(batch, 3, 32, 32)
+        with torch.no_grad():
+            model(self.images[:4])
+        self.model = quantization.convert(model)
+        self.seconds = []
+
+    def step(self):
+        self.torch.backends.quantized.engine = self.engine
+        return super().step()
+
+
+def make_answerers(torch, arguments):
+    """All ways to infer that this PyTorch can run."""
+    ways = [Answerer(torch, name, arguments.expand, arguments.batch, bfloat16, channels_last)
+            for name, bfloat16, channels_last in WAYS if arguments.way in (None, name)]
+    for engine in torch.backends.quantized.supported_engines:
+        if engine == "none" or arguments.way not in (None, "int8 " + engine):
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                way = QuantisedAnswerer(torch, engine, arguments.expand, arguments.batch)
+                way.step()
+        except RuntimeError as error:
+            print(f"the engine {engine} does not run here: {str(error).splitlines()[0]}",
+                  file=sys.stderr)
+            continue
+        ways.append(way)
+    return ways
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--task", default="train", choices=["train", "inference"])
     parser.add_argument("--model", default="vgg16_bn", choices=["vgg16_bn"])
     parser.add_argument("--expand", type=float, default=1.5, help="factor on the parameters")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=5, help="timed steps; the median counts")
-    parser.add_argument("--way", choices=[way[0] for way in WAYS], help="only this way")
+    parser.add_argument("--way", help="only this way")
     parser.add_argument("--threads", type=int, default=0, help="0 = the CPUs of this process")
     arguments = parser.parse_args()
     if arguments.batch < 2 or arguments.repeats < 1 or not 0 < arguments.expand <= 16:
@@ -106,8 +191,13 @@ def main():
 
     threads = arguments.threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
-    trainers = [Trainer(torch, name, arguments.expand, arguments.batch, bfloat16, channels_last)
-                for name, bfloat16, channels_last in WAYS if arguments.way in (None, name)]
+    if arguments.task == "inference":
+        trainers = make_answerers(torch, arguments)
+    else:
+        trainers = [Trainer(torch, name, arguments.expand, arguments.batch, bfloat16, channels_last)
+                    for name, bfloat16, channels_last in WAYS if arguments.way in (None, name)]
+    if not trainers:
+        parser.error(f"no way '{arguments.way}' here")
 
     # two steps each to warm up, then the ways in turn
     for trainer in trainers:
@@ -129,7 +219,7 @@ def main():
         "batch": arguments.batch,
         "threads": torch.get_num_threads(),
         "repeats": arguments.repeats,
-        "parameters": sum(p.numel() for p in trainers[0].model.parameters()),
+        "parameters": trainers[0].parameters,
         "ways": ways,
         "best_step_s": min(way["step_s"] for way in ways),
         "best_way": min(ways, key=lambda way: way["step_s"])["name"],

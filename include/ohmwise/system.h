@@ -21,15 +21,40 @@ typedef struct {
     const char *model;   // "vgg16_bn"
     double expand;       // 1.5
     int batch;           // 32
-    const char *backend; // "auto"
-    int repeats;         // timed steps; the median is reported
-    const char *way;     // "dense", "xst" or "xst 4-bit" alone; NULL = all, in turn
-} ohm_bench_train_def;
+    const char *backend; // "auto"; ohm_bench_kernels: several with commas between, in turn
+    int repeats;         // timed repeats of each way, 1 .. 1000; medians are reported
+    const char *way;     // one of the ways alone; NULL = all, in turn
+} ohm_bench_def;
+
+// Benchmarks give one JSON document each, with "schema", "program", "machine" (processor, its
+// instruction sets, threads), medians in seconds and their spread, the distance of the quartiles
+// over the median. Release with ohm_text_free. Images are random, 32 x 32. All of them use the
+// threads of the process and return OHM_ERR_ARGUMENT for what they do not know.
 
 // Times whole training steps: dense, XST, XST 4-bit; and where the time goes. peak_rss_bytes is of
 // the process: of one way only where that is all the process did.
-// One JSON document; release with ohm_text_free.
-OHM_API OHM_NODISCARD ohm_status ohm_bench_train(char **json, const ohm_bench_train_def *def,
+OHM_API OHM_NODISCARD ohm_status ohm_bench_train(char **json, const ohm_bench_def *def,
                                                  ohm_error *err);
+
+// Times the forward pass of a batch through a learned XST network: in float32, with 4-bit codes
+// kept as floats, and in integers. "identical": the logits of the two 4-bit passes have the same
+// bytes; "identical_to_reference": so have those of the plain loops, for the first two images.
+OHM_API OHM_NODISCARD ohm_status ohm_bench_inference(char **json, const ohm_bench_def *def,
+                                                     ohm_error *err);
+
+// Times batches of the loader with augmentation alone, on its one thread, and training steps that
+// wait for it: "wait_share" of a step is spent waiting.
+OHM_API OHM_NODISCARD ohm_status ohm_bench_data(char **json, const ohm_bench_def *def,
+                                                ohm_error *err);
+
+// Times each product of each different layer of a model by each backend, in turn, beside the
+// measured peaks of this machine:
+//   floor_s  the least time: products over the peak of the products, or bytes over that of the
+//            memory, whichever is more. Products: of the taps inside the map, or of Winograd's
+//            F(2x2, 3x3) where that has fewer; bytes: each array once
+//   cpu_s    the least processor time of all threads, which other programs disturb least
+//   share_of_peak, gap    products over cpu_s and their peak; cpu_s a thread over the floor
+OHM_API OHM_NODISCARD ohm_status ohm_bench_kernels(char **json, const ohm_bench_def *def,
+                                                   ohm_error *err);
 
 #endif

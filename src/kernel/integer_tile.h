@@ -65,6 +65,28 @@ typedef struct {
     const ohmi_conv *o;
 } integer_pack_job;
 
+// four channels of one output, all taps: to panel[tap], steps of tap_bytes, and added to the sums
+OHMI_INLINE void integer_pack_four(int8_t *to, int64_t tap_bytes, int32_t *tap_sum, int64_t sum_ld,
+                                   const float *w, int n_c, int n_taps) {
+    for (int tap = 0; tap < n_taps; tap++) {
+        int8_t code[4] = {0};
+        int32_t sum = 0;
+        if (n_c >= 4) {
+            for (int c = 0; c < 4; c++) {
+                code[c] = (int8_t)w[c * n_taps + tap];
+                sum += code[c];
+            }
+        } else {
+            for (int c = 0; c < n_c; c++) {
+                code[c] = (int8_t)w[c * n_taps + tap];
+                sum += code[c];
+            }
+        }
+        memcpy(to + tap * tap_bytes, code, sizeof code);
+        tap_sum[tap * sum_ld] += sum;
+    }
+}
+
 // indices: blocks of vectors of outputs
 static void integer_pack_part(void *context, int64_t begin, int64_t end, int thread) {
     const integer_pack_job *j = context;
@@ -75,23 +97,19 @@ static void integer_pack_part(void *context, int64_t begin, int64_t end, int thr
     for (int64_t block = begin; block < end; block++) {
         int wide = 0;
         const int first = find_block(o->k_pad / OHMI_LANES, (int)block, &wide);
-        const int width = wide * OHMI_LANES;
+        const int width = wide * OHMI_LANES, k0 = first * OHMI_LANES;
+        const int n_k = o->k - k0 < width ? o->k - k0 : width;
         int8_t *panel = j->packed + (size_t)first * integer_vector_bytes(o);
         memset(panel, 0, (size_t)wide * integer_vector_bytes(o));
-        for (int lane = 0; lane < width; lane++) {
-            const int k = first * OHMI_LANES + lane;
-            for (int tap = 0; tap < n_taps; tap++) {
-                tap_sum[tap * o->k_pad + k] = 0;
-            }
-            const float *w = j->w + (int64_t)k * o->c * n_taps;
-            for (int c = 0; k < o->k && c < o->c; c++) {
-                // neighbouring taps of a channel lie a panel of a tap apart
-                int8_t *to = panel + ((int64_t)(c / 4) * width + lane) * 4 + c % 4;
-                for (int tap = 0; tap < n_taps; tap++) {
-                    const int8_t code = (int8_t)w[c * n_taps + tap];
-                    to[(int64_t)tap * n_quads * width * 4] = code;
-                    tap_sum[tap * o->k_pad + k] += code;
-                }
+        for (int tap = 0; tap < n_taps; tap++) {
+            memset(tap_sum + tap * o->k_pad + k0, 0, (size_t)width * sizeof *tap_sum);
+        }
+        for (int quad = 0; quad < n_quads; quad++) {
+            for (int lane = 0; lane < n_k; lane++) {
+                const float *w = j->w + ((int64_t)(k0 + lane) * o->c + 4 * quad) * n_taps;
+                integer_pack_four(panel + ((int64_t)quad * width + lane) * 4,
+                                  (int64_t)n_quads * width * 4, tap_sum + k0 + lane, o->k_pad, w,
+                                  o->c - 4 * quad, n_taps);
             }
         }
     }

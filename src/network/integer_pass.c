@@ -214,7 +214,7 @@ ohm_status ohmi_integer_prepare(bool *is_ready, ohmi_network *network, ohm_error
     const ohmi_integer_kernels *row = ohmi_integer_for(network->kernels);
     const ohmi_grid *grid = &network->activation_grid;
     *is_ready = false;
-    if (!row || grid->n_levels == 0 || grid->is_smooth || grid->top > 255 ||
+    if (!row || network->product || grid->n_levels == 0 || grid->is_smooth || grid->top > 255 ||
         network->head_top <= 0 || network->head_top > MOST_WEIGHT || !has_form(network) ||
         (grid->scheme == OHMI_SCHEME_APOT && grid->n_levels > 16)) {
         return OHM_OK;
