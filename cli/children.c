@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -15,6 +16,7 @@
 #endif
 
 #include "cli.h"
+#include "ranks.h"
 
 static double now_s(void) {
     struct timespec t;
@@ -22,30 +24,59 @@ static double now_s(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+// The environment without what mpirun tells the process that it started: a child is not a rank.
+// For free; NULL when memory is out.
+static char **environment_of_child(void) {
+    static const char *const told[] = {"OMPI_", "PMIX_", "PMI_", "ORTE_", "SLURM_PROCID="};
+    size_t n = 0;
+    while (environ[n] != NULL) {
+        n++;
+    }
+    char **variables = calloc(n + 1, sizeof *variables);
+    for (size_t i = 0, kept = 0; variables != NULL && i < n; i++) {
+        bool is_told = false;
+        for (size_t k = 0; k < sizeof told / sizeof *told; k++) {
+            is_told = is_told || strncmp(environ[i], told[k], strlen(told[k])) == 0;
+        }
+        if (!is_told) {
+            variables[kept++] = environ[i];
+        }
+    }
+    return variables;
+}
+
+// What a child begins with.
+typedef struct {
+    sigset_t mask;
+    char **environment;
+    pid_t parent;
+    bool leaves_group; // so that what ends the ranks of a job leaves time for a checkpoint
+} birth;
+
 // In the child: becomes the program again. Does not return.
-static void become(const ohmcli_job *job, const sigset_t *mask, pid_t parent) {
+static void become(const ohmcli_job *job, const birth *b) {
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) {
+    if (getppid() != b->parent) {
         _exit(OHMCLI_STOPPED);
     }
-#else
-    (void)parent;
 #endif
+    if (b->leaves_group) {
+        (void)setpgid(0, 0);
+    }
     const int nowhere = open("/dev/null", O_RDWR);
     if (nowhere < 0 || dup2(nowhere, STDIN_FILENO) < 0 || dup2(nowhere, STDOUT_FILENO) < 0 ||
         (job->said != NULL && dup2(fileno(job->said), STDERR_FILENO) < 0)) {
         _exit(OHMCLI_FAILED);
     }
-    sigprocmask(SIG_SETMASK, mask, NULL);
-    execv("/proc/self/exe", job->argv);
+    sigprocmask(SIG_SETMASK, &b->mask, NULL);
+    execve("/proc/self/exe", job->argv, b->environment);
     dprintf(STDERR_FILENO, "ohmwise: cannot start itself: %s\n", strerror(errno));
     _exit(OHMCLI_FAILED);
 }
 
 // Starts a job; one that cannot be started has ended with OHMCLI_FAILED.
-static bool start(ohmcli_job *job, const ohmcli_children_def *def, const sigset_t *mask) {
-    const pid_t parent = getpid();
+static bool start(ohmcli_job *job, const ohmcli_children_def *def, const birth *b) {
     job->said = def->is_shown ? NULL : tmpfile();
     job->seconds = now_s();
     fflush(stdout);
@@ -53,7 +84,7 @@ static bool start(ohmcli_job *job, const ohmcli_children_def *def, const sigset_
     def->started(def->context, job);
     job->pid = def->is_shown || job->said != NULL ? fork() : -1;
     if (job->pid == 0) {
-        become(job, mask, parent);
+        become(job, b);
     }
     if (job->pid < 0) {
         ohmcli_fail(OHMCLI_FAILED, "cannot start another process: %s", strerror(errno));
@@ -114,7 +145,9 @@ static void give_up(const ohmcli_job *jobs, int n, const sigset_t *mask) {
 bool ohmcli_children_run(ohmcli_job *jobs, int n, const ohmcli_children_def *def) {
     sigset_t watched;
     sigset_t before;
-    sigset_t of_child;
+    birth b = {.parent = getpid(),
+               .environment = environment_of_child(),
+               .leaves_group = ohmcli_ranks()->size > 1};
     int next = 0;
     int n_running = 0;
     int n_interrupts = 0;
@@ -123,6 +156,10 @@ bool ohmcli_children_run(ohmcli_job *jobs, int n, const ohmcli_children_def *def
         jobs[i].exit_code = -1;
         jobs[i].pid = 0;
         jobs[i].said = NULL;
+    }
+    if (b.environment == NULL) {
+        ohmcli_fail(OHMCLI_FAILED, "out of memory");
+        return false;
     }
     signal(SIGCHLD, SIG_DFL);
     sigemptyset(&watched);
@@ -133,12 +170,12 @@ bool ohmcli_children_run(ohmcli_job *jobs, int n, const ohmcli_children_def *def
     sigprocmask(SIG_BLOCK, &watched, &before);
 
     // a terminal sends Ctrl-C to the children too, who would take it for a second one after SIGTERM
-    of_child = before;
-    sigaddset(&of_child, SIGINT);
+    b.mask = before;
+    sigaddset(&b.mask, SIGINT);
 
     while (n_running > 0 || (next < n && !is_stopping)) {
         while (next < n && !is_stopping && n_running < def->at_once) {
-            if (start(&jobs[next], def, &of_child)) {
+            if (start(&jobs[next], def, &b)) {
                 n_running++;
             } else {
                 end(&jobs[next], def);
@@ -166,5 +203,6 @@ bool ohmcli_children_run(ohmcli_job *jobs, int n, const ohmcli_children_def *def
     sigdelset(&watched, SIGCHLD);
     is_stopping = sigtimedwait(&watched, NULL, &at_once) > 0 || is_stopping;
     sigprocmask(SIG_SETMASK, &before, NULL);
+    free(b.environment);
     return is_stopping;
 }

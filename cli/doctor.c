@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "ohmwise/config.h"
 #include "ohmwise/system.h"
+#include "ranks.h"
 
 static const ohmcli_option options[] = {
     {.name = "data",
@@ -115,6 +116,12 @@ static void print_document(json_t *document) {
     }
 }
 
+// What the program has and the library has not: MPI, beside the other libraries.
+static void add_program(json_t *document) {
+    json_array_append_new(json_object_get(document, "libraries"),
+                          json_pack("{s:s, s:s?}", "name", "mpi", "version", ohmcli_mpi_version()));
+}
+
 int ohmcli_doctor(int argc, char **argv) {
     ohmcli_call call;
     const int done = ohmcli_parse(&call, &ohmcli_doctor_command, argc, argv);
@@ -123,24 +130,26 @@ int ohmcli_doctor(int argc, char **argv) {
     }
     char *text = NULL;
     ohm_error err = {0};
+    json_error_t error;
     const char *folder =
         ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder();
     if (ohm_doctor(&text, folder, &err) < 0) {
         return ohmcli_error(&err);
     }
     int code = OHMCLI_DONE;
-    if (ohmcli_has(&call, "json")) {
-        puts(text);
+    json_t *document = json_loads(text, 0, &error);
+    if (document == NULL) {
+        code = ohmcli_fail(OHMCLI_INTERNAL, "the description is no JSON: %s", error.text);
     } else {
-        json_error_t error;
-        json_t *document = json_loads(text, 0, &error);
-        if (document == NULL) {
-            code = ohmcli_fail(OHMCLI_INTERNAL, "the description is no JSON: %s", error.text);
+        add_program(document);
+        if (ohmcli_has(&call, "json")) {
+            json_dumpf(document, stdout, JSON_INDENT(2));
+            putchar('\n');
         } else {
             print_document(document);
         }
-        json_decref(document);
     }
+    json_decref(document);
     ohm_text_free(&text);
     return code;
 }

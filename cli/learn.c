@@ -10,6 +10,7 @@
 #include "ohmwise/config.h"
 #include "ohmwise/learn.h"
 #include "progress.h"
+#include "ranks.h"
 #include "run_results.h"
 #include "stop.h"
 
@@ -45,9 +46,11 @@ const ohmcli_command ohmcli_learn_command = {
     .example = "learn learn/fashion-mnist-xst train.epochs=2 --out runs/first",
     .notes = "CONFIG is a YAML file or the name of a preset; key=value changes any key of it\n"
              "('ohmwise explain' says which there are). A run that is there is resumed.\n"
-             "Ctrl-C writes a checkpoint and exits with 75: the same command then goes on.",
+             "Ctrl-C writes a checkpoint and exits with 75: the same command then goes on.\n"
+             "Under mpirun each process learns a part of every batch (docs/parallel.md).",
     .options = options,
     .complete = OHMCLI_COMPLETE_CONFIG,
+    .has_ranks = true,
     .run = ohmcli_learn,
 };
 
@@ -199,13 +202,14 @@ static int learn(ohm_config *config, const ohmcli_call *call, const char *comman
         .force = ohmcli_has(call, "force"),
         .sink = ohmcli_progress_event,
         .context = &progress,
+        .communicator = ohmcli_ranks(),
     };
     const ohm_status status = ohm_learn(config, &def, &err);
     ohmcli_progress_clear(&progress);
     if (status < 0) {
         return ohmcli_error(&err);
     }
-    return print_result(call, def.run_folder);
+    return ohmcli_ranks()->rank == 0 ? print_result(call, def.run_folder) : OHMCLI_DONE;
 }
 
 int ohmcli_learn(int argc, char **argv) {

@@ -11,6 +11,7 @@
 
 #include "cli.h"
 #include "ohmwise/system.h"
+#include "ranks.h"
 
 static const ohmcli_command *const commands[] = {
     &ohmcli_learn_command,    &ohmcli_eval_command,
@@ -89,10 +90,14 @@ int main(int argc, char **argv) {
     if (command == NULL) {
         return unknown_command(first);
     }
-    const int threads = set_threads_from_environment();
-    if (threads != OHMCLI_DONE) {
-        return threads;
+    int code = ohmcli_ranks_begin(command);
+    if (code != OHMCLI_DONE) {
+        return code > 0 ? code : OHMCLI_DONE;
     }
-    argv[1] = (char *)command->name;
-    return ohmcli_finish(command->run(argc - 1, argv + 1));
+    code = set_threads_from_environment();
+    if (code == OHMCLI_DONE) {
+        argv[1] = (char *)command->name;
+        code = ohmcli_finish(command->run(argc - 1, argv + 1));
+    }
+    return ohmcli_ranks_end(code);
 }

@@ -55,6 +55,7 @@ typedef struct ohmcli_command {
     const ohmcli_option *options;      // ends with a NULL name; may be NULL
     const char *const *words;          // choices of the first operand, or NULL
     ohmcli_offer complete;             // of the operands
+    bool has_ranks;                    // processes that mpirun starts do it together
     int (*run)(int argc, char **argv); // argv[0] is the command's name; returns an exit code
 } ohmcli_command;
 

@@ -3,6 +3,7 @@
 //
 // Everything is checked before the first run starts. Each run is a process of its own (`learn`) in
 // a folder of its own; runs that are finished are passed over, others go on from their checkpoint.
+// Under mpirun each rank runs one at a time, whoever is free the next.
 #include <errno.h>
 #include <fnmatch.h>
 #include <jansson.h>
@@ -18,6 +19,8 @@
 #include "ohmwise/config.h"
 #include "ohmwise/experiment.h"
 #include "progress.h"
+#include "ranks.h"
+#include "stop.h"
 
 enum { PATH_ROOM = 4096, FIXED_WORDS = 16 };
 
@@ -54,9 +57,11 @@ const ohmcli_command ohmcli_sweep_command = {
     .example = "sweep experiments/fashion-mnist-units --out runs/units --jobs 2",
     .notes = "EXPERIMENT is a YAML file (docs/sweep.md) or the name of a preset. The same command\n"
              "goes on with a sweep that was stopped; what is finished is not learned again.\n"
-             "A run that fails does not stop the others; its exit code is the sweep's.",
+             "A run that fails does not stop the others; its exit code is the sweep's.\n"
+             "Under mpirun every process runs one at a time (docs/parallel.md).",
     .options = options,
     .complete = OHMCLI_COMPLETE_EXPERIMENT,
+    .has_ranks = true,
     .run = ohmcli_sweep,
 };
 
@@ -81,6 +86,7 @@ typedef struct {
     int n_jobs;
     int n_done; // runs that are finished, for the progress
     int at_once;
+    bool is_stopped;  // a rank was asked to stop
     char threads[16]; // of a run
 } sweep;
 
@@ -230,6 +236,9 @@ static int share_threads(sweep *s) {
         cpu_set_t set;
         int cpus = text != NULL ? atoi(text) : 0;
         if (cpus < 1) {
+            cpus = ohmcli_ranks_cpus();
+        }
+        if (cpus < 1) {
             cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
         }
         threads = cpus / s->at_once > 1 ? cpus / s->at_once : 1;
@@ -274,8 +283,13 @@ static void started(void *context, const ohmcli_job *job) {
     const sweep *s = context;
     const point *p = point_of(s, job);
     if (ohmcli_verbosity() >= 0) {
-        fprintf(stderr, "%s%s%s: run %d of %d%s\n", ohmcli_bold(stderr), p->run->folder,
-                ohmcli_plain(stderr), (int)(p - s->points) + 1, s->n,
+        const ohm_communicator *ranks = ohmcli_ranks();
+        char where[32] = "";
+        if (ranks->size > 1) {
+            snprintf(where, sizeof where, " on rank %d", ranks->rank);
+        }
+        fprintf(stderr, "%s%s%s: run %d of %d%s%s\n", ohmcli_bold(stderr), p->run->folder,
+                ohmcli_plain(stderr), (int)(p - s->points) + 1, s->n, where,
                 p->is_begun ? ", goes on" : "");
     }
 }
@@ -296,6 +310,9 @@ static void ended(void *context, const ohmcli_job *job) {
     if (!p->is_finished && job->exit_code != OHMCLI_STOPPED) {
         ohmcli_fail(job->exit_code, "the run '%s' failed with exit code %d", p->run->folder,
                     job->exit_code);
+    } else if (ohmcli_verbosity() >= 0 && ohmcli_ranks()->size > 1) {
+        fprintf(stderr, "%s %s after %s\n", p->run->folder,
+                p->is_finished ? "is finished" : "is stopped, its checkpoint written,", time);
     } else if (ohmcli_verbosity() >= 0) {
         fprintf(stderr, "%s %s after %s; %d of %d runs are finished\n", p->run->folder,
                 p->is_finished ? "is finished" : "is stopped, its checkpoint written,", time,
@@ -303,10 +320,97 @@ static void ended(void *context, const ohmcli_job *job) {
     }
 }
 
+// What rank 0 has seen in the folders counts: others may look when the first runs have begun.
+static int see_as_first(sweep *s) {
+    const ohm_communicator *c = ohmcli_ranks();
+    ohm_error err = {0};
+    ohm_status status = OHM_OK;
+    for (int i = 0; i < s->n && status >= 0; i++) {
+        bool seen[] = {s->points[i].is_finished, s->points[i].is_begun};
+        status = c->broadcast(c->context, seen, sizeof seen, 0, &err);
+        s->points[i].is_finished = seen[0];
+        s->points[i].is_begun = seen[1];
+    }
+    return status < 0 ? ohmcli_error(&err) : OHMCLI_DONE;
+}
+
+// How a run ended that some rank has begun.
+typedef struct {
+    bool is_begun;
+    int exit_code;
+} ending;
+
+// One run, as an item of work; one that fails does not keep the others from being done.
+static ohm_status run_one(void *context, int64_t item, void *result, ohm_error *err) {
+    sweep *s = context;
+    ohmcli_job *job = &s->jobs[item];
+    const ohmcli_children_def def = {
+        .at_once = 1, .context = s, .started = started, .ended = ended};
+    (void)err;
+    s->is_stopped = ohmcli_children_run(job, 1, &def) || s->is_stopped;
+    const ending end = {.is_begun = job->exit_code >= 0, .exit_code = job->exit_code};
+    memcpy(result, &end, sizeof end);
+    return OHM_OK;
+}
+
+static int is_stopped(void *context) {
+    const sweep *s = context;
+    return s->is_stopped || *ohmcli_stop_on_signals() != 0;
+}
+
+// Runs all jobs over the ranks; afterwards every rank knows how each ended. *stopped: before its
+// end.
+static int run_over_ranks(sweep *s, bool *stopped) {
+    ohm_error err = {0};
+    ending *endings = calloc((size_t)s->n_jobs + 1, sizeof *endings);
+    if (endings == NULL) {
+        return ohmcli_fail(OHMCLI_FAILED, "out of memory");
+    }
+    const ohm_items_def def = {.n_items = s->n_jobs,
+                               .result_bytes = sizeof *endings,
+                               .results = endings,
+                               .context = s,
+                               .work = run_one,
+                               .is_stopped = is_stopped};
+    ohmcli_ranks_speak();
+    const ohm_status status = ohm_items_run(ohmcli_ranks(), &def, &err);
+    *stopped = status == OHM_ERR_INTERRUPTED;
+    for (int i = 0; i < s->n_jobs; i++) {
+        point *p = &s->points[s->of_job[i]];
+        s->jobs[i].exit_code = endings[i].is_begun ? endings[i].exit_code : -1;
+        *stopped = *stopped || s->jobs[i].exit_code == OHMCLI_STOPPED;
+        p->is_finished = s->jobs[i].exit_code == OHMCLI_DONE && is_finished(p->path);
+    }
+    s->n_done = 0;
+    for (int i = 0; i < s->n; i++) {
+        s->n_done += s->points[i].is_finished ? 1 : 0;
+    }
+    free(endings);
+    return status < 0 && !*stopped ? ohmcli_error(&err) : OHMCLI_DONE;
+}
+
+// Runs what there is to learn here, or on all ranks.
+static int run_jobs(sweep *s, bool is_shown, bool *stopped) {
+    if (ohmcli_ranks()->size > 1) {
+        return run_over_ranks(s, stopped);
+    }
+    const ohmcli_children_def def = {.at_once = s->at_once,
+                                     .is_shown = is_shown,
+                                     .context = s,
+                                     .started = started,
+                                     .ended = ended};
+    *stopped = ohmcli_children_run(s->jobs, s->n_jobs, &def);
+    return OHMCLI_DONE;
+}
+
 // Learns what is not finished. Returns an exit code.
 static int learn(sweep *s) {
-    const bool is_shown = s->at_once == 1 && ohmcli_verbosity() >= 0;
+    const int n_ranks = ohmcli_ranks()->size;
+    const bool is_shown = s->at_once == 1 && n_ranks == 1 && ohmcli_verbosity() >= 0;
     int code = share_threads(s);
+    if (code == OHMCLI_DONE && n_ranks > 1) {
+        code = see_as_first(s);
+    }
     for (int i = 0; i < s->n && code == OHMCLI_DONE; i++) {
         point *p = &s->points[i];
         s->n_done += p->is_finished ? 1 : 0;
@@ -325,15 +429,12 @@ static int learn(sweep *s) {
         fprintf(stderr,
                 "%s: %d runs, %d of them finished, %d to learn, %d at once, %s thread%s "
                 "each\n",
-                ohm_experiment_name(s->experiment), s->n, s->n_done, s->n_jobs, s->at_once,
-                s->threads, strcmp(s->threads, "1") == 0 ? "" : "s");
+                ohm_experiment_name(s->experiment), s->n, s->n_done, s->n_jobs,
+                n_ranks > 1 ? n_ranks : s->at_once, s->threads,
+                strcmp(s->threads, "1") == 0 ? "" : "s");
     }
-    const ohmcli_children_def def = {.at_once = s->at_once,
-                                     .is_shown = is_shown,
-                                     .context = s,
-                                     .started = started,
-                                     .ended = ended};
-    const bool is_stopped = ohmcli_children_run(s->jobs, s->n_jobs, &def);
+    bool stopped = false;
+    code = run_jobs(s, is_shown, &stopped);
 
     // the first that failed says how the sweep ended, unless it was stopped before its end
     bool is_whole = true;
@@ -342,7 +443,10 @@ static int learn(sweep *s) {
         is_whole = is_whole && of == OHMCLI_DONE;
         code = code == OHMCLI_DONE && of > 0 ? of : code;
     }
-    if (is_stopped && !is_whole) {
+    if (stopped && !is_whole) {
+        if (ohmcli_ranks()->rank > 0) {
+            return OHMCLI_STOPPED; // rank 0 says it
+        }
         return ohmcli_fail(OHMCLI_STOPPED,
                            "stopped: %d of %d runs are finished; the same command "
                            "goes on",
@@ -406,6 +510,11 @@ static int run_sweep(sweep *s) {
     if (!ohmcli_integer(s->call, "jobs", 1, 256, &s->at_once)) {
         return OHMCLI_USAGE;
     }
+    if (s->at_once > 1 && ohmcli_ranks()->size > 1) {
+        return ohmcli_usage(&ohmcli_sweep_command,
+                            "--jobs is for one process; here the %d ranks run one each",
+                            ohmcli_ranks()->size);
+    }
     if (folder == NULL && !only_list) {
         return ohmcli_usage(&ohmcli_sweep_command, "where to? give --out FOLDER");
     }
@@ -431,8 +540,16 @@ static int run_sweep(sweep *s) {
     if (learned == OHMCLI_STOPPED) {
         return learned;
     }
-    code = compare(s, folder);
-    return learned != OHMCLI_DONE ? learned : code;
+    const ohm_communicator *ranks = ohmcli_ranks();
+    code = ranks->rank == 0 ? compare(s, folder) : OHMCLI_DONE;
+    code = learned != OHMCLI_DONE ? learned : code;
+
+    // all ranks end as rank 0 does, when it is done
+    ohm_error err = {0};
+    if (ranks->broadcast(ranks->context, &code, sizeof code, 0, &err) < 0) {
+        return ohmcli_error(&err);
+    }
+    return code;
 }
 
 int ohmcli_sweep(int argc, char **argv) {

@@ -3,7 +3,8 @@
 # Installs what building and testing need, on Debian: only packages that are missing, with sudo
 # when not root. Elsewhere it says what is needed.
 #   tools/bootstrap.sh          to build, test and run the demo
-#   tools/bootstrap.sh --ci     also for the checks of .ci/run
+#   tools/bootstrap.sh --mpi    also for work by several processes (docs/parallel.md)
+#   tools/bootstrap.sh --ci     also for the checks of .ci/run, MPI among them
 #   tools/bootstrap.sh --list   only print the names
 # A machine where nothing can be installed is not stopped here: what is missing is said, and the
 # build says what it cannot do without.
@@ -12,18 +13,20 @@ set -eu
 packages="build-essential cmake ninja-build pkg-config python3 libyaml-dev libjansson-dev
 libarchive-dev zlib1g-dev libturbojpeg0-dev libspng-dev libcurl4-openssl-dev libdnnl-dev
 libprotobuf-c-dev protobuf-c-compiler libcmocka-dev dataset-fashion-mnist ca-certificates"
+mpi_packages="libopenmpi-dev openmpi-bin"
 ci_packages="clang clang-format reuse shellcheck git ngspice"
 
 case "${1:-}" in
---ci) packages="$packages $ci_packages" ;;
+--mpi) packages="$packages $mpi_packages" ;;
+--ci) packages="$packages $mpi_packages $ci_packages" ;;
 --list)
     # shellcheck disable=SC2086 # one name a line
-    printf '%s\n' $packages $ci_packages
+    printf '%s\n' $packages $mpi_packages $ci_packages
     exit 0
     ;;
 '') ;;
 *)
-    echo "tools/bootstrap.sh: unknown option '$1', allowed are --ci and --list" >&2
+    echo "tools/bootstrap.sh: unknown option '$1', allowed are --mpi, --ci and --list" >&2
     exit 2
     ;;
 esac

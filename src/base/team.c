@@ -86,10 +86,11 @@ static ohm_status meet(team *t, ohm_error *err) {
     while (t->n_meetings == number && !t->is_broken) {
         pthread_cond_wait(&t->changed, &t->lock);
     }
+    // who met goes on, even if another has failed since: both may end for the same reason
+    const bool has_met = t->n_meetings != number;
     begin_turn(t);
-    const bool is_broken = t->is_broken;
     pthread_mutex_unlock(&t->lock);
-    return is_broken ? broken(err) : OHM_OK;
+    return has_met ? OHM_OK : broken(err);
 }
 
 // after an outer call of member 0 and a meeting: its result is everybody's
@@ -195,7 +196,9 @@ static ohm_status sum_double(void *context, double *data, int64_t n, ohm_error *
     for (int m = 0; m < t->n; m++) {
         piece[m] = table + (size_t)m * SMALL;
     }
-    ohm_sum_pairs_double(data, piece, t->n, n);
+    if (status >= 0) {
+        ohm_sum_pairs_double(data, piece, t->n, n);
+    }
     return status;
 }
 
