@@ -23,6 +23,7 @@
 #define OHMI_CHIP_H
 
 #include "crossbar/adc.h"
+#include "crossbar/noise_draw.h"
 #include "layout/place.h"
 #include "learn/learner.h"
 
@@ -31,13 +32,6 @@ typedef struct {
     float *real;   // effective levels (rows, columns); NULL: exactly the levels that were meant
     float *offset; // added to the sum of a bit-line (columns); NULL: nothing
 } ohmi_chip_array;
-
-typedef struct {
-    float noise_sum;    // variance a unit of a column's sum
-    float noise_active; // variance a word line that is on
-    uint64_t seed;      // of the chip
-    uint32_t read;      // which reading of the chip: another one draws other noise
-} ohmi_chip_noise;
 
 typedef struct ohmi_chip_task ohmi_chip_task; // what is made ready for one task
 

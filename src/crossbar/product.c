@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of crossbar products, and its plain row: one sum, one conversion, one shift-add after
+// another, as product.h writes them.
+#include "crossbar/product.h"
+
+#include <math.h>
+#include <string.h>
+
+static const ohmi_products *const g_rows[] = {
+#if defined(__x86_64__)
+    &ohmi_products_vbmi,
+    &ohmi_products_avx2,
+#endif
+    &ohmi_products_reference,
+};
+
+const ohmi_products *const *ohmi_products_all(int *count) {
+    *count = (int)(sizeof g_rows / sizeof *g_rows);
+    return g_rows;
+}
+
+const ohmi_products *ohmi_products_find(const char *name) {
+    int count = 0;
+    const ohmi_products *const *rows = ohmi_products_all(&count);
+    for (int i = 0; i < count; i++) {
+        const bool is_named = strcmp(name, "auto") == 0 || strcmp(name, rows[i]->name) == 0;
+        if (is_named && rows[i]->is_supported()) {
+            return rows[i];
+        }
+    }
+    return NULL;
+}
+
+bool ohmi_product_is_value(bool is_real, const ohmi_adc *adc) {
+    return adc->kind == OHMI_ADC_GIVEN || (is_real && adc->kind == OHMI_ADC_NONE);
+}
+
+static bool is_supported(void) {
+    return true;
+}
+
+static size_t workspace(const ohmi_product *p, int64_t n_vectors) {
+    (void)p;
+    (void)n_vectors;
+    return 64;
+}
+
+// the sum of one bit-line for one bit of one vector, before the converter
+static float sum_of(const ohmi_product *p, const uint8_t *x, uint64_t vector, int64_t line,
+                    int lane, int bit) {
+    float sum = 0;
+    int n_active = 0;
+    for (int64_t row = 0; row < p->n_rows; row++) {
+        if (x[row] >> bit & 1) {
+            sum += p->real ? p->real[(line * p->n_rows + row) * OHMI_PANEL + lane]
+                           : (float)p->cells[(line * 4 * p->n_quads + row) * OHMI_PANEL + lane];
+            n_active++;
+        }
+    }
+    if (p->offset) {
+        sum += p->offset[line * OHMI_PANEL + lane];
+    }
+    if (p->noise) {
+        float z[4][OHMI_DRAWS];
+        noise_normals(z, p->id + line * OHMI_PANEL, vector, bit / 4, p->noise);
+        const float variance = p->noise->noise_sum * sum + p->noise->noise_active * (float)n_active;
+        sum += sqrtf(variance > 0 ? variance : 0) * z[bit % 4][lane];
+    }
+    return sum;
+}
+
+static void run(void *out, const uint8_t *x, const uint64_t *vector, int64_t n_vectors,
+                const ohmi_product *p, void *work) {
+    (void)work;
+    const int64_t width = p->n_panels * OHMI_PANEL, stride = ohmi_product_stride(p->n_rows);
+    for (int64_t v = 0; v < n_vectors; v++) {
+        for (int64_t slot = 0; slot < width; slot++) {
+            float value = 0;
+            int32_t code = 0;
+            for (int d = 0; d < p->lines; d++) {
+                const int64_t line = slot / OHMI_PANEL * p->lines + d;
+                float h = 0;
+                int32_t q = 0;
+                for (int bit = p->planes - 1; bit >= 0; bit--) {
+                    const float sum = sum_of(p, x + v * stride, vector ? vector[v] : 0, line,
+                                             (int)(slot % OHMI_PANEL), bit);
+                    const float sign = p->is_signed && bit == p->planes - 1 ? -1.0f : 1.0f;
+                    h = 2 * h + sign * ohmi_adc_read(p->adc, sum);
+                    q = 2 * q + (int32_t)sign * (int32_t)(p->adc->kind == OHMI_ADC_LINEAR
+                                                              ? ohmi_adc_code(p->adc, sum)
+                                                              : rintf(sum));
+                }
+                value += (float)p->worth[d] * h;
+                code += p->worth[d] * q;
+            }
+            if (p->is_value) {
+                ((float *)out)[v * width + slot] = value;
+            } else {
+                ((int32_t *)out)[v * width + slot] = code;
+            }
+        }
+    }
+}
+
+static void add_on(int32_t *y, const int32_t *t, const uint64_t *on, int64_t n, int32_t minus) {
+    for (int64_t i = 0; i < n; i++) {
+        if (on[i / 64] >> (i % 64) & 1) {
+            y[i] += *t++ - minus;
+        }
+    }
+}
+
+const ohmi_products ohmi_products_reference = {
+    "reference", "plain C, one conversion after another", is_supported, workspace, run, add_on,
+};

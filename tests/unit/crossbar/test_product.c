@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// Crossbar products: the plain row against integer products it must equal, every other row against
+// the plain one bit for bit, over rows, panels, bits, planes, converters, offsets and noise.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "crossbar/product.h"
+
+enum { MAX_LINES = 4 };
+
+typedef struct {
+    int64_t n_rows, n_slots, n_vectors;
+    int lines, cell_bits, planes;
+    bool is_signed;
+} product_case;
+
+// 72 rows of 2-bit cells; more rows than 255 sums allow; odd lines and planes; one of everything
+static const product_case cases[] = {
+    {72, 70, 9, 2, 2, 4, false}, {72, 36, 5, 2, 2, 8, true},  {27, 64, 7, 2, 2, 8, true},
+    {72, 20, 4, 3, 1, 4, false}, {16, 10, 3, 1, 4, 6, false}, {128, 65, 4, 2, 2, 4, false},
+    {200, 9, 3, 4, 4, 5, false}, {1, 1, 1, 1, 1, 1, false},   {85, 130, 3, 2, 2, 7, false},
+    {63, 64, 2, 4, 2, 8, false},
+};
+
+typedef struct {
+    ohmi_product p;
+    uint8_t *cells, *x;
+    float *real, *offset;
+    uint32_t *id;
+    uint64_t *vector;
+    int32_t worth[MAX_LINES], *code;
+    uint8_t code8[256];
+    ohmi_adc adc;
+    ohmi_chip_noise noise;
+} fixture;
+
+static uint32_t draw(uint32_t *state) {
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+static void build(fixture *f, const product_case *c, int seed) {
+    uint32_t state = (uint32_t)seed;
+    ohmi_product *p = &f->p;
+    memset(f, 0, sizeof *f);
+    p->n_rows = c->n_rows;
+    p->n_quads = (c->n_rows + 3) / 4;
+    p->n_slots = c->n_slots;
+    p->n_panels = (c->n_slots + OHMI_PANEL - 1) / OHMI_PANEL;
+    p->lines = c->lines;
+    p->max_level = (1 << c->cell_bits) - 1;
+    p->planes = c->planes;
+    p->is_signed = c->is_signed;
+    const int64_t n_lines = p->n_panels * c->lines, stride = ohmi_product_stride(c->n_rows);
+    f->cells = ohmi_alloc((size_t)(n_lines * 4 * p->n_quads), OHMI_PANEL);
+    f->real = ohmi_alloc((size_t)(n_lines * c->n_rows * OHMI_PANEL), sizeof(float));
+    f->offset = ohmi_alloc((size_t)(n_lines * OHMI_PANEL), sizeof(float));
+    f->id = ohmi_alloc((size_t)(n_lines * OHMI_PANEL), sizeof(uint32_t));
+    f->x = ohmi_alloc((size_t)(c->n_vectors * stride), 1);
+    f->vector = ohmi_alloc((size_t)c->n_vectors, sizeof(uint64_t));
+    for (int64_t line = 0; line < n_lines; line++) {
+        for (int64_t row = 0; row < c->n_rows; row++) {
+            for (int lane = 0; lane < OHMI_PANEL; lane++) {
+                const int64_t slot = line / c->lines * OHMI_PANEL + lane;
+                const uint32_t level = draw(&state) % (uint32_t)(p->max_level + 1);
+                if (slot < c->n_slots) {
+                    f->cells[(line * 4 * p->n_quads + row) * OHMI_PANEL + lane] = (uint8_t)level;
+                    f->real[(line * c->n_rows + row) * OHMI_PANEL + lane] =
+                        (float)level + 0.1f * ((float)(draw(&state) % 1000) / 1000.0f - 0.5f);
+                }
+            }
+        }
+    }
+    for (int64_t i = 0; i < n_lines * OHMI_PANEL; i++) {
+        f->offset[i] = (float)(draw(&state) % 100) / 100.0f - 0.5f;
+        f->id[i] = draw(&state);
+    }
+    for (int64_t v = 0; v < c->n_vectors; v++) {
+        f->vector[v] = (uint64_t)v * 1000003u + ((uint64_t)v << 33);
+        for (int64_t row = 0; row < c->n_rows; row++) {
+            f->x[v * stride + row] = (uint8_t)(draw(&state) & ((1u << c->planes) - 1));
+        }
+    }
+    int32_t worth = 1;
+    for (int d = 0; d < c->lines; d++, worth <<= c->cell_bits) {
+        f->worth[d] = d % 3 == 2 ? -worth : worth;
+    }
+    p->worth = f->worth;
+    p->adc = &f->adc;
+    f->code = ohmi_alloc((size_t)(c->n_rows * p->max_level + 1), sizeof *f->code);
+}
+
+static void clear(fixture *f) {
+    ohmi_free(f->cells);
+    ohmi_free(f->real);
+    ohmi_free(f->offset);
+    ohmi_free(f->id);
+    ohmi_free(f->x);
+    ohmi_free(f->vector);
+    ohmi_free(f->code);
+}
+
+static void use_adc(fixture *f, ohmi_adc adc) {
+    const int64_t most = f->p.n_rows * f->p.max_level;
+    bool fits = most <= 255;
+    f->adc = adc;
+    f->p.code = NULL;
+    f->p.code8 = NULL;
+    for (int64_t sum = 0; adc.kind == OHMI_ADC_LINEAR && sum <= most; sum++) {
+        f->code[sum] = (int32_t)ohmi_adc_code(&f->adc, (float)sum);
+        fits = fits && f->code[sum] >= 0 && f->code[sum] <= 255;
+        f->code8[sum & 255] = (uint8_t)f->code[sum];
+        f->p.code = f->code;
+    }
+    f->p.code8 = f->p.code && fits ? f->code8 : NULL;
+}
+
+// Every row of the table gives the bits of the plain one.
+static void compare_rows(const fixture *f, const product_case *c, const char *what) {
+    int count = 0;
+    const ohmi_products *const *rows = ohmi_products_all(&count);
+    const size_t n = (size_t)(c->n_vectors * f->p.n_panels * OHMI_PANEL);
+    int32_t *expected = ohmi_alloc(n, sizeof *expected), *found = ohmi_alloc(n, sizeof *found);
+    ohmi_products_reference.run(expected, f->x, f->vector, c->n_vectors, &f->p, NULL);
+    for (int r = 0; r < count; r++) {
+        if (rows[r]->is_supported()) {
+            void *work = ohmi_alloc(rows[r]->workspace(&f->p, c->n_vectors), 1);
+            memset(found, 0x55, n * sizeof *found);
+            rows[r]->run(found, f->x, f->vector, c->n_vectors, &f->p, work);
+            for (size_t i = 0; i < n; i++) {
+                if (found[i] != expected[i]) {
+                    fail_msg("%s, %s, %lld rows: T[%zu] is %d, not %d", rows[r]->name, what,
+                             (long long)c->n_rows, i, found[i], expected[i]);
+                }
+            }
+            ohmi_free(work);
+        }
+    }
+    ohmi_free(expected);
+    ohmi_free(found);
+}
+
+static void test_rows_agree(void **state) {
+    (void)state;
+    static const float given[4] = {0, 1.5f, 9, 30};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const product_case *c = &cases[i];
+        fixture f;
+        build(&f, c, 7 + (int)i);
+        const double most = (double)(c->n_rows * f.p.max_level);
+        const struct {
+            const char *name;
+            ohmi_adc adc;
+        } converters[] = {{"ideal", ohmi_adc_ideal()},
+                          {"linear", ohmi_adc_linear(0, most, 5)},
+                          {"narrow", ohmi_adc_linear(most / 10, most / 3 + 1, 3)},
+                          {"fine", ohmi_adc_linear(0, most, 12)},
+                          {"given", ohmi_adc_given(given, 4)}};
+        for (size_t a = 0; a < sizeof converters / sizeof *converters; a++) {
+            use_adc(&f, converters[a].adc);
+            f.p.cells = f.cells;
+            f.p.real = NULL;
+            f.p.is_value = ohmi_product_is_value(false, &f.adc);
+            compare_rows(&f, c, converters[a].name);
+
+            // the same with cells that are no integers, then with offsets, then with noise
+            f.p.cells = NULL;
+            f.p.real = f.real;
+            f.p.code = NULL;
+            f.p.is_value = ohmi_product_is_value(true, &f.adc);
+            compare_rows(&f, c, converters[a].name);
+            f.p.offset = f.offset;
+            compare_rows(&f, c, converters[a].name);
+            f.p.id = f.id;
+            f.noise = (ohmi_chip_noise){0.01f, 0.02f, 99, 3};
+            f.p.noise = &f.noise;
+            compare_rows(&f, c, converters[a].name);
+            f.p.offset = NULL;
+            f.p.noise = NULL;
+        }
+        clear(&f);
+    }
+    assert_int_equal(ohmi_live_blocks(), 0);
+}
+
+// Ideal converters: T is the product of the inputs with the cells' digits, as whole numbers.
+static void test_ideal_is_integer_product(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const product_case *c = &cases[i];
+        fixture f;
+        build(&f, c, 70 + (int)i);
+        use_adc(&f, ohmi_adc_ideal());
+        f.p.cells = f.cells;
+        const int64_t width = f.p.n_panels * OHMI_PANEL, stride = ohmi_product_stride(c->n_rows);
+        int32_t *t = ohmi_alloc((size_t)(c->n_vectors * width), sizeof *t);
+        ohmi_products_reference.run(t, f.x, NULL, c->n_vectors, &f.p, NULL);
+        for (int64_t v = 0; v < c->n_vectors; v++) {
+            for (int64_t slot = 0; slot < c->n_slots; slot++) {
+                int64_t sum = 0;
+                for (int64_t row = 0; row < c->n_rows; row++) {
+                    int input = f.x[v * stride + row];
+                    if (c->is_signed && input >> (c->planes - 1)) {
+                        input -= 1 << c->planes;
+                    }
+                    for (int d = 0; d < c->lines; d++) {
+                        const int64_t line = slot / OHMI_PANEL * c->lines + d;
+                        sum += input * f.worth[d] *
+                               f.cells[(line * 4 * f.p.n_quads + row) * OHMI_PANEL +
+                                       slot % OHMI_PANEL];
+                    }
+                }
+                assert_int_equal(t[v * width + slot], sum);
+            }
+        }
+        ohmi_free(t);
+        clear(&f);
+    }
+}
+
+static void test_add_on(void **state) {
+    (void)state;
+    int count = 0;
+    const ohmi_products *const *rows = ohmi_products_all(&count);
+    for (int64_t n = 1; n < 200; n += 13) {
+        uint64_t on[4] = {0};
+        int32_t t[256], y[2][256];
+        for (int64_t i = 0; i < 256; i++) {
+            t[i] = (int32_t)(i * i);
+        }
+        for (int64_t i = 0; i < n; i++) {
+            on[i / 64] |= (uint64_t)(i * 7 % 5 < 2) << (i % 64);
+        }
+        for (int r = 0; r < count; r++) {
+            if (rows[r]->is_supported()) {
+                for (int which = 0; which < 2; which++) {
+                    memset(y[which], 1, sizeof y[which]);
+                    (which ? rows[r] : &ohmi_products_reference)->add_on(y[which], t, on, n, 5);
+                }
+                assert_memory_equal(y[0], y[1], sizeof y[0]);
+            }
+        }
+    }
+}
+
+// The normal numbers: mean 0, variance 1, fourth moment 3, and others for another plane, vector,
+// line or read.
+static void test_noise_is_normal(void **state) {
+    (void)state;
+    enum { N = 2000 };
+    double sum = 0, square = 0, fourth = 0, cross = 0;
+    uint32_t id[OHMI_DRAWS];
+    for (uint32_t i = 0; i < OHMI_DRAWS; i++) {
+        id[i] = i;
+    }
+    const ohmi_chip_noise noise = {.seed = 5, .read = 0}, other = {.seed = 5, .read = 1};
+    for (uint64_t v = 0; v < N; v++) {
+        float z[4][OHMI_DRAWS], w[4][OHMI_DRAWS];
+        noise_normals(z, id, v, 0, &noise);
+        noise_normals(w, id, v, 0, &other);
+        for (int i = 0; i < 4 * OHMI_DRAWS; i++) {
+            const double a = (double)z[i / OHMI_DRAWS][i % OHMI_DRAWS];
+            const double b = (double)z[(i / OHMI_DRAWS + 1) % 4][i % OHMI_DRAWS];
+            sum += a;
+            square += a * a;
+            fourth += a * a * a * a;
+            cross += a * b + a * (double)w[i / OHMI_DRAWS][i % OHMI_DRAWS];
+        }
+    }
+    const double n = N * 4.0 * OHMI_DRAWS;
+    // five standard errors each
+    assert_true(sum / n < 5 / 715.0 && sum / n > -5 / 715.0);
+    assert_true(square / n - 1 < 0.01 && square / n - 1 > -0.01);
+    assert_true(fourth / n - 3 < 0.07 && fourth / n - 3 > -0.07);
+    assert_true(cross / n < 0.015 && cross / n > -0.015);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows_agree),
+        cmocka_unit_test(test_ideal_is_integer_product),
+        cmocka_unit_test(test_add_on),
+        cmocka_unit_test(test_noise_is_normal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
