@@ -40,7 +40,7 @@ typedef struct {
     const ohmi_config *values;   // borrowed: sections array and adc
     ohmi_placed *placed;
     ohmi_chip_array *arrays; // (n_arrays)
-    float **codes;           // (n_layers of placed) all owners' codes (K, C, R, S)
+    float *head_step;        // worth of a code of each task's classifier (n_tasks)
     ohmi_adc *adc;           // (n_layers of placed)
     float **adc_values;      // (n_layers of placed) values of given levels; NULL = none
     float *given;            // adc.levels, parts of the range (2^bits); NULL = linear
@@ -51,6 +51,7 @@ typedef struct {
     ohmi_chip_task *active;
     const char *backend; // of the product, "auto" = the fastest; see product.h
     int64_t conversions; // since the chip was made
+    int64_t next_image;  // number of the next forward pass's first image
 } ohmi_chip;
 
 // Places a run's network and programs all its tasks' weights exactly; converters as the config

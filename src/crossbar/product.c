@@ -39,14 +39,14 @@ static bool is_supported(void) {
     return true;
 }
 
-static size_t workspace(const ohmi_product *p, int64_t n_vectors) {
+static size_t workspace(const ohmi_row_tile *p, int64_t n_vectors) {
     (void)p;
     (void)n_vectors;
     return 64;
 }
 
-// the sum of one bit-line for one bit of one vector, before the converter
-static float sum_of(const ohmi_product *p, const uint8_t *x, uint64_t vector, int64_t line,
+// the sum of one bit-line for one bit of one vector, before the converter; z (64): normal numbers
+static float sum_of(const ohmi_row_tile *p, const uint8_t *x, const float *z, int64_t line,
                     int lane, int bit) {
     float sum = 0;
     int n_active = 0;
@@ -61,42 +61,52 @@ static float sum_of(const ohmi_product *p, const uint8_t *x, uint64_t vector, in
         sum += p->offset[line * OHMI_PANEL + lane];
     }
     if (p->noise) {
-        float z[4][OHMI_DRAWS];
-        noise_normals(z, p->id + line * OHMI_PANEL, vector, bit / 4, p->noise);
         const float variance = p->noise->noise_sum * sum + p->noise->noise_active * (float)n_active;
-        sum += sqrtf(variance > 0 ? variance : 0) * z[bit % 4][lane];
+        sum += sqrtf(variance > 0 ? variance : 0) * z[lane];
     }
     return sum;
 }
 
+// shift-add over the bits of one bit-line of a panel: codes q (64), values h (64)
+static void read_line(int32_t *q, float *h, const ohmi_row_tile *p, const uint8_t *x,
+                      uint64_t vector, int64_t line) {
+    float z[2][4][OHMI_DRAWS] = {{{0}}};
+    for (int four = 0; p->noise && 4 * four < p->planes; four++) {
+        noise_normals(z[four], p->id + line * OHMI_PANEL, vector, four, p->noise);
+    }
+    for (int lane = 0; lane < OHMI_PANEL; lane++) {
+        q[lane] = 0;
+        h[lane] = 0;
+        for (int bit = p->planes - 1; bit >= 0; bit--) {
+            const float sum = sum_of(p, x, z[bit / 4][bit % 4], line, lane, bit);
+            const int32_t sign = p->is_signed && bit == p->planes - 1 ? -1 : 1;
+            const bool is_linear = p->adc->kind == OHMI_ADC_LINEAR;
+            const float code = is_linear ? ohmi_adc_code(p->adc, sum) : rintf(sum);
+            q[lane] = 2 * q[lane] + sign * (int32_t)code;
+            h[lane] = 2 * h[lane] + (float)sign * ohmi_adc_read(p->adc, sum);
+        }
+    }
+}
+
 static void run(void *out, const uint8_t *x, const uint64_t *vector, int64_t n_vectors,
-                const ohmi_product *p, void *work) {
+                const ohmi_row_tile *p, void *work) {
     (void)work;
-    const int64_t width = p->n_panels * OHMI_PANEL, stride = ohmi_product_stride(p->n_rows);
-    for (int64_t v = 0; v < n_vectors; v++) {
-        for (int64_t slot = 0; slot < width; slot++) {
-            float value = 0;
-            int32_t code = 0;
-            for (int d = 0; d < p->lines; d++) {
-                const int64_t line = slot / OHMI_PANEL * p->lines + d;
-                float h = 0;
-                int32_t q = 0;
-                for (int bit = p->planes - 1; bit >= 0; bit--) {
-                    const float sum = sum_of(p, x + v * stride, vector ? vector[v] : 0, line,
-                                             (int)(slot % OHMI_PANEL), bit);
-                    const float sign = p->is_signed && bit == p->planes - 1 ? -1.0f : 1.0f;
-                    h = 2 * h + sign * ohmi_adc_read(p->adc, sum);
-                    q = 2 * q + (int32_t)sign * (int32_t)(p->adc->kind == OHMI_ADC_LINEAR
-                                                              ? ohmi_adc_code(p->adc, sum)
-                                                              : rintf(sum));
+    const int64_t stride = ohmi_product_stride(p->n_rows);
+    for (int64_t panel = 0; panel < n_vectors * p->n_panels; panel++) {
+        const int64_t v = panel / p->n_panels;
+        float *values = (float *)out + panel * OHMI_PANEL;
+        int32_t *codes = (int32_t *)out + panel * OHMI_PANEL;
+        for (int d = 0; d < p->lines; d++) {
+            int32_t q[OHMI_PANEL];
+            float h[OHMI_PANEL];
+            read_line(q, h, p, x + v * stride, vector ? vector[v] : 0,
+                      panel % p->n_panels * p->lines + d);
+            for (int lane = 0; lane < OHMI_PANEL; lane++) {
+                if (p->is_value) {
+                    values[lane] = (d ? values[lane] : 0) + (float)p->worth[d] * h[lane];
+                } else {
+                    codes[lane] = (d ? codes[lane] : 0) + p->worth[d] * q[lane];
                 }
-                value += (float)p->worth[d] * h;
-                code += p->worth[d] * q;
-            }
-            if (p->is_value) {
-                ((float *)out)[v * width + slot] = value;
-            } else {
-                ((int32_t *)out)[v * width + slot] = code;
             }
         }
     }

@@ -41,19 +41,19 @@ typedef struct {
     int planes;                   // bits of an input, 1 .. 8
     bool is_signed;               // the top bit counts negative
     bool is_value;                // T is float
-} ohmi_product;
+} ohmi_row_tile;
 
 typedef struct {
     const char *name; // "avx512-vbmi", "avx2", "reference"
     const char *description;
     bool (*is_supported)(void);
     // Bytes of workspace (64-byte aligned) for n_vectors at once.
-    size_t (*workspace)(const ohmi_product *product, int64_t n_vectors);
+    size_t (*workspace)(const ohmi_row_tile *product, int64_t n_vectors);
     // out (n_vectors, 64 n_panels): int32_t, or float where is_value. x (n_vectors, stride) with
     // stride = n_rows rounded up to 64: inputs by word line, rest zero. vector: the number of each
     // vector on the chip, for noise (n_vectors).
     void (*run)(void *out, const uint8_t *x, const uint64_t *vector, int64_t n_vectors,
-                const ohmi_product *product, void *work);
+                const ohmi_row_tile *product, void *work);
     // y[i] += T[slot] - minus for the outputs i < n whose bit is set in on ((n + 63) / 64 words,
     // no bit from n on), t: their slots one after another.
     void (*add_on)(int32_t *y, const int32_t *t, const uint64_t *on, int64_t n, int32_t minus);

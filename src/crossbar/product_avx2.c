@@ -4,13 +4,13 @@
 
 #if defined(__AVX2__)
 
-static void finish8(void *out, const uint8_t (*sums)[2][OHMI_PANEL], const ohmi_product *p,
+static void finish8(void *out, const uint8_t (*sums)[2][OHMI_PANEL], const ohmi_row_tile *p,
                     int pair, bool is_first);
 #define PRODUCT_FINISH8 finish8
 #include "crossbar/product_lanes.h"
 
 // T of two bit-lines from sums (planes, 2, 64) below 256
-static void finish8(void *out, const uint8_t (*sums)[2][OHMI_PANEL], const ohmi_product *p,
+static void finish8(void *out, const uint8_t (*sums)[2][OHMI_PANEL], const ohmi_row_tile *p,
                     int pair, bool is_first) {
     int32_t *t = out;
     for (int d = 2 * pair; d < p->lines && d < 2 * pair + 2; d++) {

@@ -32,19 +32,19 @@ static int64_t round_64(int64_t n) {
     return (n + 63) / 64 * 64;
 }
 
-static size_t lanes_workspace(const ohmi_product *p, int64_t n_vectors) {
+static size_t lanes_workspace(const ohmi_row_tile *p, int64_t n_vectors) {
     return (size_t)(round_64(n_vectors * (MAX_PLANES + 1) * p->n_quads * 2) +
                     p->n_quads * 16 * 2 * OHMI_PANEL);
 }
 
-static exact_work split_work(void *work, const ohmi_product *p, int64_t n_vectors) {
+static exact_work split_work(void *work, const ohmi_row_tile *p, int64_t n_vectors) {
     uint8_t *bytes = work;
     return (exact_work){work, bytes + round_64(n_vectors * (MAX_PLANES + 1) * p->n_quads * 2)};
 }
 
 // the bits of every four rows, by plane; one plane more is all zero
 static void make_index(uint16_t *index, const uint8_t *x, int64_t n_vectors,
-                       const ohmi_product *p) {
+                       const ohmi_row_tile *p) {
     const int64_t stride = ohmi_product_stride(p->n_rows), n_quads = p->n_quads;
     for (int64_t v = 0; v < n_vectors; v++) {
         uint16_t *at = index + v * (MAX_PLANES + 1) * n_quads;
@@ -103,7 +103,7 @@ static inline void add_quads(lanes8 sum[2][2], const uint8_t *table, const uint1
 
 // T of two bit-lines of one panel from sums (planes, 2, 64), whatever converter there is
 static void finish_any(void *out, const uint16_t sums[MAX_PLANES + 1][2][OHMI_PANEL],
-                       const ohmi_product *p, int pair, bool is_first) {
+                       const ohmi_row_tile *p, int pair, bool is_first) {
     for (int d = 2 * pair; d < p->lines && d < 2 * pair + 2; d++) {
         const bool sets = is_first && d == 2 * pair;
         for (int i = 0; i < OHMI_PANEL; i++) {
@@ -131,7 +131,7 @@ static void finish_any(void *out, const uint16_t sums[MAX_PLANES + 1][2][OHMI_PA
 
 // the planes of one vector and two bit-lines; sums of up to 255 need one chunk of rows
 static void exact_pair(void *out, const uint16_t *index, const exact_work *work,
-                       const ohmi_product *p, int pair, bool is_first) {
+                       const ohmi_row_tile *p, int pair, bool is_first) {
     const int64_t n_quads = p->n_quads;
     const int64_t chunk = 255 / (4 * p->max_level);
     if (p->n_rows * p->max_level <= 255 && (p->code8 || !p->code) && !p->is_value) {
@@ -161,7 +161,7 @@ static void exact_pair(void *out, const uint16_t *index, const exact_work *work,
     finish_any(out, (const uint16_t(*)[2][OHMI_PANEL])wide, p, pair, is_first);
 }
 
-static void run_exact(void *out, const uint8_t *x, int64_t n_vectors, const ohmi_product *p,
+static void run_exact(void *out, const uint8_t *x, int64_t n_vectors, const ohmi_row_tile *p,
                       void *workspace) {
     const exact_work work = split_work(workspace, p, n_vectors);
     const int64_t width = p->n_panels * OHMI_PANEL, line_bytes = 4 * p->n_quads * OHMI_PANEL;
@@ -232,7 +232,7 @@ static inline void convert(float *h, const float *sum, float sign, const ohmi_ad
 
 // one vector on one bit-line of a panel: h (64). row: (planes, n_rows) numbers of the rows on
 static void real_line(float *h, int64_t line, const int32_t *row, const int *n_active,
-                      uint64_t vector, const ohmi_product *p) {
+                      uint64_t vector, const ohmi_row_tile *p) {
     const float *cells = p->real + line * p->n_rows * OHMI_PANEL;
     _Alignas(64) float sum[OHMI_PANEL], z[2][4][OHMI_DRAWS];
     for (int four = 0; p->noise && 4 * four < p->planes; four++) {
@@ -252,7 +252,7 @@ static void real_line(float *h, int64_t line, const int32_t *row, const int *n_a
 }
 
 // the numbers of the rows on in each plane of every vector
-static void make_rows(int32_t *row, int *n_active, const uint8_t *x, const ohmi_product *p) {
+static void make_rows(int32_t *row, int *n_active, const uint8_t *x, const ohmi_row_tile *p) {
     for (int bit = 0; bit < p->planes; bit++) {
         int n = 0;
         int32_t *to = row + bit * p->n_rows;
@@ -264,12 +264,12 @@ static void make_rows(int32_t *row, int *n_active, const uint8_t *x, const ohmi_
     }
 }
 
-static size_t real_workspace(const ohmi_product *p, int64_t n_vectors) {
+static size_t real_workspace(const ohmi_row_tile *p, int64_t n_vectors) {
     return (size_t)(n_vectors * MAX_PLANES * (p->n_rows + 1)) * sizeof(int32_t) + 64;
 }
 
 static void run_real(void *out, const uint8_t *x, const uint64_t *vector, int64_t n_vectors,
-                     const ohmi_product *p, void *work) {
+                     const ohmi_row_tile *p, void *work) {
     const int64_t width = p->n_panels * OHMI_PANEL, stride = ohmi_product_stride(p->n_rows);
     int32_t *row = work, *n_active = row + n_vectors * MAX_PLANES * p->n_rows;
     for (int64_t v = 0; v < n_vectors; v++) {
@@ -300,12 +300,12 @@ static void run_real(void *out, const uint8_t *x, const uint64_t *vector, int64_
     }
 }
 
-static size_t product_workspace(const ohmi_product *p, int64_t n_vectors) {
+static size_t product_workspace(const ohmi_row_tile *p, int64_t n_vectors) {
     return p->real ? real_workspace(p, n_vectors) : lanes_workspace(p, n_vectors);
 }
 
 static void product_run(void *out, const uint8_t *x, const uint64_t *vector, int64_t n_vectors,
-                        const ohmi_product *p, void *work) {
+                        const ohmi_row_tile *p, void *work) {
     if (p->real) {
         run_real(out, x, vector, n_vectors, p, work);
     } else {

@@ -7,14 +7,14 @@
 
 #include <immintrin.h>
 
-static void finish8(void *out, const uint8_t (*sums)[2][OHMI_PANEL], const ohmi_product *p,
+static void finish8(void *out, const uint8_t (*sums)[2][OHMI_PANEL], const ohmi_row_tile *p,
                     int pair, bool is_first);
 #define PRODUCT_FINISH8 finish8
 #include "crossbar/product_lanes.h"
 
 // h (2 x 32 of 16 bits) = sum over planes of 2^plane code, modulo 2^16
 static inline void add_planes(__m512i h[2], const uint8_t (*sums)[2][OHMI_PANEL], int d,
-                              const ohmi_product *p, const __m512i table[4]) {
+                              const ohmi_row_tile *p, const __m512i table[4]) {
     h[0] = h[1] = _mm512_setzero_si512();
     for (int bit = p->planes - 1; bit >= 0; bit--) {
         __m512i code = _mm512_load_si512(sums[bit][d]);
@@ -46,7 +46,7 @@ static inline __m512i widen(const __m512i h[2], int quarter, bool is_signed) {
 }
 
 // T of two bit-lines from sums (planes, 2, 64) below 256
-static void finish8(void *out, const uint8_t (*sums)[2][OHMI_PANEL], const ohmi_product *p,
+static void finish8(void *out, const uint8_t (*sums)[2][OHMI_PANEL], const ohmi_row_tile *p,
                     int pair, bool is_first) {
     __m512i table[4] = {0}, h[2][2];
     const int n = p->lines - 2 * pair < 2 ? 1 : 2;

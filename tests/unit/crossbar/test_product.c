@@ -32,7 +32,7 @@ static const product_case cases[] = {
 };
 
 typedef struct {
-    ohmi_product p;
+    ohmi_row_tile p;
     uint8_t *cells, *x;
     float *real, *offset;
     uint32_t *id;
@@ -50,7 +50,7 @@ static uint32_t draw(uint32_t *state) {
 
 static void build(fixture *f, const product_case *c, int seed) {
     uint32_t state = (uint32_t)seed;
-    ohmi_product *p = &f->p;
+    ohmi_row_tile *p = &f->p;
     memset(f, 0, sizeof *f);
     p->n_rows = c->n_rows;
     p->n_quads = (c->n_rows + 3) / 4;

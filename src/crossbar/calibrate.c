@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ranges of converters from data: training images of every learned task go through the chip
+// with ideal converters; of the column sums of a layer, over all tasks, bit-lines and bits of an
+// input, the range is from the least to the largest, or without the part `adc.clip` at either end.
+// One input vector of eight is counted.
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "base/thread.h"
+#include "crossbar/chip_task.h"
+#include "learn/evaluate.h"
+
+static ohm_status histogram_new(ohmi_histogram *h, const ohmi_chip *chip, ohm_error *err) {
+    const int n_layers = chip->placed->n_layers;
+    h->first = ohmi_alloc((size_t)n_layers + 1, sizeof *h->first);
+    for (int l = 0; h->first && l < n_layers; l++) {
+        h->first[l + 1] = h->first[l] + ohmi_chip_most(chip, l) + 1;
+        h->n_bins = h->first[l + 1];
+    }
+    h->count = ohmi_alloc((size_t)ohmi_threads() * (size_t)h->n_bins, sizeof *h->count);
+    if (!h->first || !h->count) {
+        return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory to calibrate converters");
+    }
+    return OHM_OK;
+}
+
+// the sums of a layer but for `clip` of them at either end
+static void range_of(double *low, double *high, const int64_t *count, int64_t n, double clip) {
+    int64_t total = 0, below = 0, above = 0, first = 0, last = n - 1;
+    for (int64_t i = 0; i < n; i++) {
+        total += count[i];
+    }
+    const int64_t most = (int64_t)(clip * (double)total);
+    while (first < n - 1 && below + count[first] <= most) {
+        below += count[first++];
+    }
+    while (last > first && above + count[last] <= most) {
+        above += count[last--];
+    }
+    *low = (double)first;
+    *high = last > first ? (double)last : (double)first + 1;
+}
+
+// counts the sums of one task's images
+static ohm_status measure(ohmi_chip *chip, ohmi_learner *learner, ohmi_histogram *h, int t,
+                          ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_evaluation e;
+    ohmi_images images = learner->tasks->task[t].train;
+    images.n = images.n < chip->values->adc.images ? images.n : chip->values->adc.images;
+    if (images.n < 1) {
+        return ohmi_fail(err, OHM_ERR_ARGUMENT, "there are no training images to calibrate with");
+    }
+    OHM_TRY(ohmi_chip_activate(chip, learner, t, err));
+    chip->active->histogram = h;
+    OHM_TRY(ohmi_measure_images(&e, learner, t, &images, true, NULL, err));
+done:
+    ohmi_chip_deactivate(chip, learner);
+    return status;
+}
+
+ohm_status ohmi_chip_calibrate(ohmi_chip *chip, ohmi_learner *learner, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_histogram h = {0};
+    const int n_layers = chip->placed->n_layers, n_learned = (int)learner->position.task;
+    if (chip->values->adc.range != OHMI_ADC_CALIBRATED) {
+        return OHM_OK;
+    }
+    OHM_TRY(histogram_new(&h, chip, err));
+    for (int l = 0; l < n_layers; l++) {
+        chip->adc[l] = ohmi_adc_ideal();
+    }
+
+    // a network a task: only the last one's weights are there
+    const bool is_alone = learner->config->method.growth == OHMI_GROWTH_DENSE;
+    for (int t = is_alone ? n_learned - 1 : 0; t < n_learned; t++) {
+        OHM_TRY(measure(chip, learner, &h, t, err));
+    }
+    chip->conversions = chip->next_image = 0;
+    for (int thread = 1; thread < ohmi_threads(); thread++) {
+        for (int64_t i = 0; i < h.n_bins; i++) {
+            h.count[i] += h.count[thread * h.n_bins + i];
+        }
+    }
+    for (int l = 0; l < n_layers; l++) {
+        double low, high;
+        range_of(&low, &high, h.count + h.first[l], h.first[l + 1] - h.first[l],
+                 chip->values->adc.clip);
+        OHM_TRY(ohmi_chip_range(chip, l, low, high, err));
+    }
+done:
+    ohmi_free(h.count);
+    ohmi_free(h.first);
+    return status;
+}
