@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What no single field can say of a config: the parts of a named method, and combinations
 // (ohm_config_check).
+#include <math.h>
 #include <string.h>
 
 #include "base/c_locale.h"
@@ -94,42 +95,130 @@ static ohm_status check_device(const ohm_config *config, ohm_error *err) {
     return OHM_OK;
 }
 
-static ohm_status check_method(const ohm_config *config, ohm_error *err) {
+// 2^-8 .. 2^8
+static bool is_power_of_two(double v) {
+    int exponent = 0;
+    return v > 0 && frexp(v, &exponent) == 0.5;
+}
+
+// 0 and 1 among rising levels; powers of two unless a factor is rounded to them
+static ohm_status check_levels(const ohm_config *config, ohm_error *err) {
     const ohmi_config *v = &config->values;
     const ohmi_numbers *levels = &v->method.levels;
-    if (v->method.start == OHMI_START_BACKBONE) {
-        return blame(err,
-                     ohmi_fail(err, OHM_ERR_UNSUPPORTED,
-                               "'method.start' is 'backbone', but no trained network can be read"),
-                     config, "method.start", "this version learns from 'scratch' only");
+    const bool takes_any = v->method.estimator == OHMI_ESTIMATOR_NEAREST;
+    bool has_one = false, is_rising = levels->n >= 2 && levels->v[0] == 0;
+    for (int i = 1; i < levels->n; i++) {
+        is_rising = is_rising && levels->v[i] > levels->v[i - 1];
+        has_one = has_one || levels->v[i] == 1;
+        if (rint(levels->v[i] * 256) != levels->v[i] * 256 ||
+            (!takes_any && !is_power_of_two(levels->v[i]))) {
+            return blame(err,
+                         ohmi_fail(err, OHM_ERR_CONFIG, "'method.levels' has %g, which is no %s",
+                                   levels->v[i],
+                                   takes_any ? "multiple of 1/256" : "power of two from 1/256"),
+                         config, "method.levels",
+                         takes_any ? "write factors that integers can hold, as [0, 0.5, 1, 1.5]"
+                                   : "write shifts, as [0, 0.5, 1, 2], or set 'method.estimator' "
+                                     "to nearest");
+        }
     }
-    if (levels->n != 2 || levels->v[0] != 0 || levels->v[1] != 1) {
-        return blame(err, ohmi_fail(err, OHM_ERR_CONFIG, "'method.levels' is not a supported mask"),
-                     config, "method.levels", "masks of [0, 1] are supported, no other levels");
-    }
-    if (v->method.growth == OHMI_GROWTH_NONE) {
-        return blame(err,
-                     ohmi_fail(err, OHM_ERR_CONFIG,
-                               "'method.growth' is 'none', so a network from scratch never learns"),
-                     config, "method.growth", "use drop_and_grow or dense");
-    }
-    if (v->method.growth == OHMI_GROWTH_DENSE && v->method.estimator != OHMI_ESTIMATOR_NONE) {
-        return blame(err,
-                     ohmi_fail(err, OHM_ERR_CONFIG,
-                               "'method.growth' is 'dense', so there are no earlier weights to "
-                               "mask"),
-                     config, "method.estimator", "set 'method.estimator' to none");
-    }
-    if (v->method.growth == OHMI_GROWTH_DROP_AND_GROW &&
-        v->method.density_first + v->method.density_rest > 1 + 1e-9) {
+    if (!is_rising || !has_one) {
         return blame(err,
                      ohmi_fail(err, OHM_ERR_CONFIG,
-                               "'method.density_first' + 'method.density_rest' is %g, more than "
-                               "the whole network",
-                               v->method.density_first + v->method.density_rest),
-                     config, "method.density_rest", "their sum is at most 1");
+                               "'method.levels' does not rise from 0, with 1 among its numbers"),
+                     config, "method.levels",
+                     "0 is a unit that is off and 1 one that is as it was: [0, 1], [0, 0.5, 1, 2]");
+    }
+    if (levels->n > 2 && v->method.estimator == OHMI_ESTIMATOR_NONE) {
+        return blame(err,
+                     ohmi_fail(err, OHM_ERR_CONFIG,
+                               "'method.levels' has %d levels, but 'method.estimator' is 'none'",
+                               levels->n),
+                     config, "method.levels", "choose an estimator that learns them, as gumbel");
     }
     return OHM_OK;
+}
+
+// a backbone where one is named and needed, and only there
+static ohm_status check_start(const ohm_config *config, ohm_error *err) {
+    const ohmi_config *v = &config->values;
+    const bool has_backbone = v->method.start == OHMI_START_BACKBONE;
+    if (has_backbone && !v->method.backbone[0]) {
+        return blame(err,
+                     ohmi_fail(err, OHM_ERR_CONFIG,
+                               "'method.start' is 'backbone', but 'method.backbone' names no run"),
+                     config, "method.start",
+                     "set 'method.backbone' to the folder of a run, learned or imported");
+    }
+    if (!has_backbone && (v->method.backbone[0] || v->method.backbone_task > 0)) {
+        const char *key = v->method.backbone[0] ? "method.backbone" : "method.backbone_task";
+        return blame(
+            err,
+            ohmi_fail(err, OHM_ERR_CONFIG, "'%s' is set, but 'method.start' is 'scratch'", key),
+            config, key, "set 'method.start' to backbone");
+    }
+    return OHM_OK;
+}
+
+// combinations of parts that have no meaning, the first that holds is told
+static ohm_status check_method(const ohm_config *config, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const ohmi_config *v = &config->values;
+    const ohmi_growth growth = v->method.growth;
+    const ohmi_growth_traits *traits = ohmi_growth_traits_of(growth);
+    const bool is_scratch = v->method.start == OHMI_START_SCRATCH;
+    const bool has_masks = v->method.estimator != OHMI_ESTIMATOR_NONE;
+    const struct {
+        bool is_wrong;
+        const char *key, *message, *hint;
+    } rules[] = {
+        {is_scratch && growth == OHMI_GROWTH_NONE, "method.growth",
+         "'method.growth' is 'none', so a network from scratch never learns",
+         "use drop_and_grow or dense, or start from a backbone"},
+        {is_scratch && growth == OHMI_GROWTH_ALL, "method.growth",
+         "'method.growth' is 'all', but there is no backbone to copy",
+         "use dense, or start from a backbone"},
+        {is_scratch && growth == OHMI_GROWTH_CHOOSE, "method.growth",
+         "'method.growth' is 'choose', but there is no backbone whose PEs could be chosen",
+         "start from a backbone"},
+        {!is_scratch && traits->is_alone, "method.growth",
+         "'method.growth' is 'dense', so nothing is left of a backbone",
+         "use all for an own copy of the backbone a task"},
+        {traits->is_alone && has_masks, "method.estimator",
+         "'method.growth' is 'dense', so there are no earlier weights to mask",
+         "set 'method.estimator' to none"},
+        {traits->copies_all && has_masks, "method.estimator",
+         "'method.growth' is 'all', so there are no weights of the backbone left to mask",
+         "set 'method.estimator' to none"},
+    };
+    OHM_TRY(check_start(config, err));
+    OHM_TRY(check_levels(config, err));
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (rules[i].is_wrong) {
+            status = blame(err, ohmi_fail(err, OHM_ERR_CONFIG, "%s", rules[i].message), config,
+                           rules[i].key, rules[i].hint);
+            goto done;
+        }
+    }
+    if (traits->claim == OHMI_CLAIM_BUDGET &&
+        v->method.density_first + v->method.density_rest > 1 + 1e-9) {
+        status = blame(err,
+                       ohmi_fail(err, OHM_ERR_CONFIG,
+                                 "'method.density_first' + 'method.density_rest' is %g, more than "
+                                 "the whole network",
+                                 v->method.density_first + v->method.density_rest),
+                       config, "method.density_rest", "their sum is at most 1");
+        goto done;
+    }
+    if (v->method.goal > 0 && !(v->data.validation > 0)) {
+        status = blame(err,
+                       ohmi_fail(err, OHM_ERR_CONFIG,
+                                 "'method.goal' is set, but no images are held out to measure it"),
+                       config, "method.goal", "set 'data.validation', as 0.1");
+        goto done;
+    }
+done:
+    return status;
 }
 
 static ohm_status check_bits(const ohm_config *config, ohm_error *err) {
@@ -167,7 +256,7 @@ static ohm_status check_rising(const ohm_config *config, const ohmi_numbers *lis
     for (int i = 1; i < list->n; i++) {
         if (list->v[i] <= list->v[i - 1]) {
             return blame(err, ohmi_fail(err, OHM_ERR_CONFIG, "'%s' does not rise", key), config,
-                         key, "write parts of the epochs from small to large, as [0.5, 0.8]");
+                         key, "write parts from small to large, as [0.5, 0.8]");
         }
     }
     return OHM_OK;
@@ -178,6 +267,7 @@ static ohm_status check_train_and_data(const ohm_config *config, ohm_error *err)
     const ohmi_config *v = &config->values;
     OHM_TRY(check_rising(config, &v->train.milestones, "train.milestones", err));
     OHM_TRY(check_rising(config, &v->train.mask_milestones, "train.mask_milestones", err));
+    OHM_TRY(check_rising(config, &v->method.prune_ratios, "method.prune_ratios", err));
     if (v->train.warmup > (double)v->train.epochs) {
         status = blame(
             err, ohmi_fail(err, OHM_ERR_CONFIG, "'train.warmup' is longer than 'train.epochs'"),

@@ -14,13 +14,23 @@
 typedef enum { OHMI_SPLIT_COARSE, OHMI_SPLIT_CLASSES, OHMI_SPLIT_SETS } ohmi_split;
 typedef enum { OHMI_EXPAND_PARAMETERS, OHMI_EXPAND_WIDTH } ohmi_expand_rule;
 typedef enum { OHMI_START_SCRATCH, OHMI_START_BACKBONE } ohmi_start;
-typedef enum { OHMI_UNIT_ELEMENT, OHMI_UNIT_COLUMN } ohmi_unit;
+typedef enum { OHMI_UNIT_ELEMENT, OHMI_UNIT_COLUMN, OHMI_UNIT_PE } ohmi_unit;
 typedef enum {
     OHMI_ESTIMATOR_NONE,
     OHMI_ESTIMATOR_THRESHOLD,
-    OHMI_ESTIMATOR_GUMBEL
+    OHMI_ESTIMATOR_GUMBEL,
+    OHMI_ESTIMATOR_NEAREST
 } ohmi_estimator;
-typedef enum { OHMI_GROWTH_NONE, OHMI_GROWTH_DROP_AND_GROW, OHMI_GROWTH_DENSE } ohmi_growth;
+typedef enum {
+    OHMI_GROWTH_NONE,
+    OHMI_GROWTH_DROP_AND_GROW,
+    OHMI_GROWTH_DENSE,
+    OHMI_GROWTH_ALL,
+    OHMI_GROWTH_PRUNE_ONCE,
+    OHMI_GROWTH_PRUNE_GRADUALLY,
+    OHMI_GROWTH_CHOOSE
+} ohmi_growth;
+enum { OHMI_N_GROWTHS = OHMI_GROWTH_CHOOSE + 1 };
 typedef enum { OHMI_OPTIMISER_SGD, OHMI_OPTIMISER_ADAM } ohmi_optimiser_kind;
 typedef enum {
     OHMI_SCHEDULE_STEP,
@@ -92,23 +102,39 @@ typedef struct ohmi_config {
     } adc;
 
     struct {
-        char preset[OHMI_TEXT];   // method: name of a row; its parts can be overridden below
-        ohmi_start start;         // method.start
-        ohmi_unit unit;           // method.unit
-        ohmi_numbers levels;      // method.levels: of the mask
-        ohmi_estimator estimator; // method.estimator
-        ohmi_growth growth;       // method.growth
-        double density_first;     // method.density_first: part of the units task 1 owns
-        double density_rest;      // method.density_rest: of all later tasks together
-        double drop_fraction;     // method.drop_fraction: RigL's alpha at step 0
-        int64_t grow_interval;    // method.grow_interval: steps between drop-and-grow
-        double grow_until;        // method.grow_until: part of the steps after which growth stops
-        double mask_temperature;  // method.mask_temperature
-        double mask_slope;        // method.mask_slope
-        double mask_threshold;    // method.mask_threshold
-        double mask_init;         // method.mask_init
-        bool mask_noise;          // method.mask_noise: Gumbel noise in training
-        bool first_layer_dense;   // method.first_layer_dense
+        char preset[OHMI_TEXT];    // method: name of a row; its parts can be overridden below
+        ohmi_start start;          // method.start
+        ohmi_unit unit;            // method.unit
+        ohmi_numbers levels;       // method.levels: of the mask
+        ohmi_estimator estimator;  // method.estimator
+        ohmi_growth growth;        // method.growth
+        double density_first;      // method.density_first: part of the units task 1 owns
+        double density_rest;       // method.density_rest: of all later tasks together
+        double drop_fraction;      // method.drop_fraction: RigL's alpha at step 0
+        int64_t grow_interval;     // method.grow_interval: steps between drop-and-grow
+        double grow_until;         // method.grow_until: part of the steps after which growth stops
+        double mask_temperature;   // method.mask_temperature
+        double mask_slope;         // method.mask_slope
+        double mask_threshold;     // method.mask_threshold
+        double mask_init;          // method.mask_init
+        bool mask_noise;           // method.mask_noise: Gumbel noise in training
+        bool first_layer_dense;    // method.first_layer_dense
+        char backbone[OHMI_TEXT];  // method.backbone: run folder that start backbone reads
+        int64_t backbone_task;     // method.backbone_task: 1-based; 0 = its last
+        double shift_slope;        // method.shift_slope: of a mask's levels
+        double prune_ratio;        // method.prune_ratio: prune_once
+        ohmi_numbers prune_ratios; // method.prune_ratios: prune_gradually, a round each
+        double prune_part;         // method.prune_part: epochs of a round, part of train.epochs
+        double prune_ramp;         // method.prune_ramp: part of a round in which it prunes
+        int64_t prune_interval;    // method.prune_interval: steps
+        double train_goal;         // method.train_goal: training accuracy that rounds must keep
+        double goal;               // method.goal: held-out accuracy that rounds must keep
+        double retrain_part;       // method.retrain_part: epochs after pruning
+        double retrain_lr;         // method.retrain_lr: factor on train.lr after the first phase
+        double retrain_mask_lr;    // method.retrain_mask_lr: factor on train.mask_lr
+        double patience;           // method.patience: epochs without progress, part of train.epochs
+        double choose_ratio;       // method.choose_ratio: part of the PEs with new weights
+        double choose_part;        // method.choose_part: epochs in which PEs are chosen
     } method;
 
     struct {

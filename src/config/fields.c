@@ -19,6 +19,11 @@
 //   PytorX  He et al., "Noise injection adaption: end-to-end ReRAM crossbar non-ideal effect
 //         adaption for neural network mapping", DAC 2019, and the settings of its published code
 //   RRAM  TorchInference_RRAM, the published inference code of XST's hardware authors
+//   Piggyback  Mallya et al., ECCV 2018, and the settings of its published code
+//   PackNet    Mallya and Lazebnik, CVPR 2018
+//   XBM, XMA, XMA2  column-wise masks on a frozen network (ASP-DAC 2022, DAC 2022, Frontiers in
+//         Electronics 3:1032485, 2022); what is said of XMA and XMA2 beyond their abstracts is this
+//         project's reconstruction
 #include "config/fields.h"
 
 #include <string.h>
@@ -32,9 +37,10 @@
 static const char *const splits[] = {"coarse", "classes", "sets", NULL};
 static const char *const expand_rules[] = {"parameters", "width", NULL};
 static const char *const starts[] = {"scratch", "backbone", NULL};
-static const char *const units[] = {"element", "column", NULL};
-static const char *const estimators[] = {"none", "threshold", "gumbel", NULL};
-static const char *const growths[] = {"none", "drop_and_grow", "dense", NULL};
+static const char *const units[] = {"element", "column", "pe", NULL};
+static const char *const estimators[] = {"none", "threshold", "gumbel", "nearest", NULL};
+static const char *const growths[] = {"none",       "drop_and_grow",   "dense",  "all",
+                                      "prune_once", "prune_gradually", "choose", NULL};
 static const char *const optimisers[] = {"sgd", "adam", NULL};
 static const char *const schedules[] = {"step", "cosine", "constant", NULL};
 static const char *const schemes[] = {"uniform", "apot", NULL};
@@ -177,26 +183,42 @@ static const ohmi_field fields[] = {
     {"method.preset", OHMI_FIELD_TEXT, AT(method.preset), "xst", 1, OHMI_TEXT - 1, false,
      ohmi_method_names, "",
      "named method that gives start, unit, levels, estimator and growth where they are not set; "
-     "dense = the yardstick: each task from scratch, all weights its own",
+     "dense = the yardstick: each task from scratch, all weights its own; xma and xma2 are "
+     "reconstructions, their papers' details could not be had",
      "XST"},
     {"method.start", OHMI_FIELD_CHOICE, AT(method.start), "scratch", 0, 0, false, starts, "",
-     "what the first task finds: scratch = random weights; backbone = a trained network", "XST"},
+     "what the first task finds: scratch = random weights; backbone = the network of "
+     "'method.backbone', whose weights never change",
+     "XST"},
     {"method.unit", OHMI_FIELD_CHOICE, AT(method.unit), "column", 0, 0, false, units, "",
      "what is owned and masked as one: element = a weight; column = the weights of a crossbar "
-     "column",
+     "column; pe = those of a whole array",
      "XST"},
-    {"method.levels", OHMI_FIELD_NUMBERS, AT(method.levels), "[0, 1]", 0, 16, false, NULL, "",
-     "factors a mask can put on a unit of an earlier task", "XST"},
+    {"method.levels", OHMI_FIELD_NUMBERS, AT(method.levels), "[0, 1]", 0, 256, false, NULL, "",
+     "factors a mask can put on a unit of an earlier task or of the backbone, rising, 0 and 1 "
+     "among "
+     "them; powers of two are shifts behind the converter; multiples of 1/256",
+     "XST; xma: a 2-bit code"},
     {"method.estimator", OHMI_FIELD_CHOICE, AT(method.estimator), "gumbel", 0, 0, false, estimators,
      "",
-     "how masks over earlier tasks' units are learned: none = all on; threshold = straight through "
-     "a hard threshold; gumbel = through a Gumbel sigmoid",
+     "how masks over earlier units are learned: none = all on; threshold = straight through a hard "
+     "threshold; gumbel = through a Gumbel sigmoid; with more levels than 0 and 1 both learn the "
+     "level beside as a rounded logarithm; nearest = a factor rounded to the nearest level",
      "XST"},
     {"method.growth", OHMI_FIELD_CHOICE, AT(method.growth), "drop_and_grow", 0, 0, false, growths,
      "",
      "where a task's new weights come from: none = nowhere; drop_and_grow = a budget of free units "
-     "that moves while training; dense = all units, a network of its own",
+     "that moves while training; dense = all units, a network of its own of which only the last is "
+     "kept; all = an own copy of all weights; prune_once, prune_gradually = all free units, of "
+     "which the smallest are given back; choose = an own copy of the weights of chosen PEs",
      "XST, after RigL"},
+    {"method.backbone", OHMI_FIELD_TEXT, AT(method.backbone), "", 0, OHMI_TEXT - 1, false, NULL, "",
+     "run folder with the trained network that 'method.start: backbone' begins with; read once, "
+     "when the run starts",
+     "own choice"},
+    {"method.backbone_task", OHMI_FIELD_INTEGER, AT(method.backbone_task), "0", 1, 254, true, NULL,
+     "", "task of the backbone's run whose network is taken; 0 = the last it has learned",
+     "own choice"},
     {"method.density_first", OHMI_FIELD_NUMBER, AT(method.density_first), "0.3", 1e-6, 1, false,
      NULL, "part", "part of each layer's units that the first task owns",
      "XST: sparsity 0.7 of the first task"},
@@ -228,6 +250,48 @@ static const ohmi_field fields[] = {
     {"method.first_layer_dense", OHMI_FIELD_BOOL, AT(method.first_layer_dense), "false", 0, 0,
      false, NULL, "", "give all units of the first layer to the first task",
      "RigL's uniform distribution does, XST does not say so"},
+    {"method.shift_slope", OHMI_FIELD_NUMBER, AT(method.shift_slope), "100", 1e-3, 1e6, false, NULL,
+     "",
+     "what a step of 1 of a mask's second real value r adds to the logarithm of the level (to the "
+     "factor itself with 'nearest'), which begins at level 1",
+     "own choice: half a level is as far as a mask is from its threshold"},
+    {"method.prune_ratio", OHMI_FIELD_NUMBER, AT(method.prune_ratio), "0.6", 0, 0.999, false, NULL,
+     "part", "part of a task's units that 'prune_once' gives back",
+     "CPG's script for PackNet on CIFAR-100; PackNet itself has 0.5 and 0.75"},
+    {"method.prune_ratios", OHMI_FIELD_NUMBERS, AT(method.prune_ratios),
+     "[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95]", 0, 0.999, false, NULL, "part",
+     "parts of a task's units that the rounds of 'prune_gradually' give back", "CPG"},
+    {"method.prune_part", OHMI_FIELD_NUMBER, AT(method.prune_part), "0.2", 1e-6, 10, false, NULL,
+     "part", "epochs of a round of pruning, as part of 'train.epochs'; at least one",
+     "CPG: 20 of 100"},
+    {"method.prune_ramp", OHMI_FIELD_NUMBER, AT(method.prune_ramp), "0.2", 0, 1, false, NULL,
+     "part", "part of a round in which units are given back, along a cubic curve",
+     "CPG: 4 epochs of 20"},
+    {"method.prune_interval", OHMI_FIELD_INTEGER, AT(method.prune_interval), "10", 1, 1e9, false,
+     NULL, "steps", "training steps between two cuts of a round", "CPG"},
+    {"method.train_goal", OHMI_FIELD_NUMBER, AT(method.train_goal), "0.95", 0, 1, false, NULL,
+     "part", "training accuracy below or at which rounds of pruning end", "CPG"},
+    {"method.goal", OHMI_FIELD_NUMBER, AT(method.goal), "0", 0, 1, false, NULL, "part",
+     "accuracy on the images held out that a pruned network must keep; 0 = what the task had "
+     "before it was pruned; without images held out there is no such goal",
+     "CPG compares with a network a task, on test images; here test images choose nothing"},
+    {"method.retrain_part", OHMI_FIELD_NUMBER, AT(method.retrain_part), "0.3", 1e-6, 10, false,
+     NULL, "part", "epochs of retraining after pruning, as part of 'train.epochs'; at least one",
+     "CPG: 30 of 100"},
+    {"method.retrain_lr", OHMI_FIELD_NUMBER, AT(method.retrain_lr), "0.1", 1e-6, 100, false, NULL,
+     "", "factor on 'train.lr' while pruning and retraining, constant there",
+     "CPG, PackNet: 1e-3 after 1e-2"},
+    {"method.retrain_mask_lr", OHMI_FIELD_NUMBER, AT(method.retrain_mask_lr), "0.2", 0, 100, false,
+     NULL, "", "factor on 'train.mask_lr' while retraining", "CPG: 1e-4 after 5e-4"},
+    {"method.patience", OHMI_FIELD_NUMBER, AT(method.patience), "0.05", 0, 10, false, NULL, "part",
+     "epochs without progress after which the retraining of 'prune_gradually' ends, as part of "
+     "'train.epochs'; at least one",
+     "CPG: 5 of 100"},
+    {"method.choose_ratio", OHMI_FIELD_NUMBER, AT(method.choose_ratio), "0.1", 0, 1, false, NULL,
+     "part", "part of the network's PEs that 'choose' gives new weights", "reconstruction of XMA2"},
+    {"method.choose_part", OHMI_FIELD_NUMBER, AT(method.choose_part), "0.2", 1e-6, 10, false, NULL,
+     "part", "epochs in which 'choose' learns which PEs, as part of 'train.epochs'; at least one",
+     "reconstruction of XMA2"},
 
     {"quantise.weight_bits", OHMI_FIELD_INTEGER, AT(quantise.weight_bits), "4", 2, 8, true, NULL,
      "bits", "bits of a weight with its sign; 0 = float", "XST"},

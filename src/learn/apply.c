@@ -9,6 +9,12 @@
 //   gradient  d scale / dm = slope / T p (1 - p)    (straight through the threshold)
 //             d loss / d scale[u] = sum_i dw[i] Q(w[i]) over the unit
 //   threshold estimator (Piggyback): scale = [m >= threshold], d scale / dm = 1
+//   levels    with more levels than 0 and 1 a unit has a second real value r, 0 at first:
+//             place s = slope' r, level = that with log2 nearest to s, scale = [on] level;
+//             d scale / ds = [on] level ln 2, straight through the rounding (the form of DeepShift:
+//             Elhoushi et al., CVPR workshops 2021); d scale / dm is times level
+//   nearest   s = 1 + slope' r, scale = the level nearest to s, d scale / ds = 1
+//             s is kept within half an octave (half a unit) of the outer levels
 // The rules that step weights, masks and parameters are in optimiser.h; masks take Adam.
 #include <math.h>
 #include <string.h>
@@ -31,6 +37,8 @@ typedef struct {
     bool has_masks, skip_weights, with_noise;
 } job;
 
+static const double LN_2 = 0.69314718055994530942;
+
 static float mask_chance(const job *j, int64_t u) {
     const ohmi_config *config = j->learner->config;
     const float x = (float)config->method.mask_slope *
@@ -48,28 +56,55 @@ static float mask_chance(const job *j, int64_t u) {
     return 1.0f / (1.0f + expf(-(x + noise) / (float)config->method.mask_temperature));
 }
 
-static uint8_t scale_of(const job *j, int64_t u) {
-    const uint8_t own = j->units->own[u];
-    if (own == j->t + 1) {
-        return 1;
+// the level that a unit's second real value is rounded to
+static uint8_t level_of(const job *j, int64_t u) {
+    const ohmi_levels *levels = &j->learner->levels;
+    if (!j->units->power) {
+        return (uint8_t)levels->one;
     }
-    if (own == 0 || own > j->t + 1) {
+    const double s = j->learner->config->method.shift_slope * (double)j->units->power[u];
+    return (uint8_t)ohmi_levels_nearest(levels, levels->place[levels->one] + s);
+}
+
+// the code of a unit's scale
+static uint8_t code_of(const job *j, int64_t u) {
+    const uint8_t own = j->units->own[u];
+    bool is_on = true;
+    if (own == j->t + 1) {
+        return (uint8_t)j->learner->levels.one;
+    }
+    if (!ohmi_is_earlier(own, j->t)) {
         return 0;
     }
     switch (j->learner->config->method.estimator) {
     case OHMI_ESTIMATOR_GUMBEL:
-        return mask_chance(j, u) >= 0.5f;
+        is_on = mask_chance(j, u) >= 0.5f;
+        break;
     case OHMI_ESTIMATOR_THRESHOLD:
-        return j->units->mask[u] >= (float)j->learner->config->method.mask_threshold;
+        is_on = j->units->mask[u] >= (float)j->learner->config->method.mask_threshold;
+        break;
+    case OHMI_ESTIMATOR_NEAREST:
     case OHMI_ESTIMATOR_NONE:
         break;
     }
-    return 1;
+    return is_on ? level_of(j, u) : 0;
 }
 
 OHMI_SIMD static void scale_elements(float *w_eff, const uint8_t *on, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         w_eff[i] = on[i] ? w_eff[i] : 0.0f;
+    }
+}
+
+OHMI_SIMD static void scale_by(float *w_eff, float factor, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        w_eff[i] *= factor;
+    }
+}
+
+static void level_elements(float *w_eff, const uint8_t *on, int64_t n, const ohmi_levels *levels) {
+    for (int64_t i = 0; i < n; i++) {
+        w_eff[i] *= levels->factor[on[i]];
     }
 }
 
@@ -82,36 +117,60 @@ static void round_run(float *w_eff, const float *w, int64_t n, const job *j) {
     }
 }
 
-// the effective weights of outputs begin .. end-1: round, then mask
+// the weights of one output of a unit, at a level
+static void make_run(float *w_eff, const float *w, int64_t n, uint8_t code, const job *j) {
+    const float factor = j->learner->levels.factor[code];
+    if (code == 0) {
+        memset(w_eff, 0, (size_t)n * sizeof *w_eff);
+        return;
+    }
+    round_run(w_eff, w, n, j);
+    if (factor > 1) {
+        scale_by(w_eff, factor, n);
+    }
+}
+
+// a row of elements, each at its level
+static void make_elements(float *w_eff, const float *w, const uint8_t *on, int64_t n,
+                          const job *j) {
+    round_run(w_eff, w, n, j);
+    if (j->learner->levels.n == 2) {
+        scale_elements(w_eff, on, n);
+    } else {
+        level_elements(w_eff, on, n, &j->learner->levels);
+    }
+}
+
+// the effective weights of blocks begin .. end-1 of outputs: round, then mask
 static void effective_work(void *context, int64_t begin, int64_t end, int thread) {
     (void)thread;
     const job *j = context;
     const ohmi_layout *layout = &j->units->layout;
-    for (int64_t k = begin; k < end; k++) {
-        const float *w = j->layer->w + k * layout->run;
-        float *w_eff = j->layer->w_eff + k * layout->run;
-        uint8_t *on = j->units->on + k * layout->n_groups;
+    const int64_t run = layout->run;
+    for (int64_t b = begin; b < end; b++) {
+        const int64_t first = b * layout->block;
+        const int64_t rows = ohmi_layout_height(layout, b * layout->n_groups);
+        const float *w = j->layer->w + first * run;
+        float *w_eff = j->layer->w_eff + first * run;
+        uint8_t *on = j->units->on + b * layout->n_groups;
         for (int64_t g = 0; g < layout->n_groups; g++) {
-            const int64_t u = k * layout->n_groups + g;
+            const int64_t u = b * layout->n_groups + g;
             const uint8_t was_on = on[g];
-            on[g] = (uint8_t)(j->bits ? j->bits[u / 8] >> (u % 8) & 1 : scale_of(j, u));
+            on[g] = j->bits ? ohmi_levels_code(&j->learner->levels, j->bits, u) : code_of(j, u);
 
             // columns of earlier tasks, and free ones, stay as the step before made them
             const bool may_change = j->units->own[u] == j->t + 1 || on[g] != was_on;
             if (layout->span == 1 || (j->is_made && !may_change)) {
                 continue;
             }
-            const int64_t at = g * layout->span, rest = layout->run - at;
+            const int64_t at = g * layout->span, rest = run - at;
             const int64_t length = rest < layout->span ? rest : layout->span;
-            if (on[g]) {
-                round_run(w_eff + at, w + at, length, j);
-            } else {
-                memset(w_eff + at, 0, (size_t)length * sizeof *w_eff);
+            for (int64_t i = 0; i < rows; i++) {
+                make_run(w_eff + i * run + at, w + i * run + at, length, on[g], j);
             }
         }
-        if (layout->span == 1) {
-            round_run(w_eff, w, layout->run, j);
-            scale_elements(w_eff, on, layout->run);
+        for (int64_t i = 0; layout->span == 1 && i < rows; i++) {
+            make_elements(w_eff + i * run, w + i * run, on, run, j);
         }
     }
 }
@@ -130,10 +189,11 @@ static void make_effective(ohmi_learner *learner, int t, bool from_bits, bool wi
                  .with_noise = with_noise,
                  .is_made = !from_bits && units->made_for == t + 1};
         j.bits = from_bits ? learner->learned[t].bits[i] : NULL;
-        j.layer->step = grid->n_levels > 0 ? units->lsb : 1.0f;
+        j.layer->step = (grid->n_levels > 0 ? units->lsb : 1.0f) * learner->levels.resolution;
         units->made_for = from_bits ? 0 : t + 1;
-        const int64_t grain = 1 + 16384 / (j.units->layout.run + 1);
-        ohmi_parallel(j.units->layout.k, grain, effective_work, &j);
+        const int64_t grain = 1 + 16384 / (units->layout.block * units->layout.run + 1);
+        ohmi_parallel(units->layout.n_blocks, grain, effective_work, &j);
+        ohmi_copies_apply(learner, i, t, from_bits, grid);
     }
 }
 
@@ -158,6 +218,11 @@ void ohmi_learner_activate(ohmi_learner *learner, int t, bool quantised) {
     make_effective(learner, t, true, false, quantised ? &learner->weight_grid : &weights);
 }
 
+void ohmi_learner_reveal(ohmi_learner *learner, int t) {
+    static const ohmi_grid in_float;
+    make_effective(learner, t, true, false, &in_float);
+}
+
 OHMI_SIMD static double product_sum(const float *a, const float *b, int64_t n) {
     float sum[16] = {0};
     double total = 0;
@@ -176,47 +241,90 @@ OHMI_SIMD static double product_sum(const float *a, const float *b, int64_t n) {
     return total;
 }
 
-// real gradient of a mask: d loss / d scale * d scale / dm
-static float mask_gradient(const job *j, int64_t u, double d_scale) {
-    if (j->learner->config->method.estimator == OHMI_ESTIMATOR_THRESHOLD) {
-        return (float)d_scale;
-    }
-    const double p = (double)mask_chance(j, u);
-    const double slope =
-        j->learner->config->method.mask_slope / j->learner->config->method.mask_temperature;
-    return (float)(d_scale * slope * p * (1 - p));
+// one Adam step of the real value of a unit
+static void step_value(float *value, float *mean, float *square, int64_t u, double gradient,
+                       const job *j) {
+    const float g = (float)gradient;
+    ohmi_update_weights(&value[u], &mean[u], &square[u], &g, 1, &j->masks);
 }
 
-// steps the units of outputs begin .. end-1: own weights by SGD, masks of earlier tasks by Adam
+// steps the mask of unit u of an earlier task; d_scale: d loss / d scale
+static void step_mask(const job *j, int64_t u, double d_scale) {
+    const ohmi_config *config = j->learner->config;
+    const ohmi_levels *levels = &j->learner->levels;
+    ohmi_units *units = j->units;
+    const uint8_t level = level_of(j, u);
+    const bool is_on = units->power && code_of(j, u) != 0;
+    switch (config->method.estimator) {
+    case OHMI_ESTIMATOR_GUMBEL: {
+        const double p = (double)mask_chance(j, u);
+        const double slope = config->method.mask_slope / config->method.mask_temperature;
+        step_value(units->mask, units->mask_mean, units->mask_square, u,
+                   d_scale * (double)levels->value[level] * slope * p * (1 - p), j);
+        break;
+    }
+    case OHMI_ESTIMATOR_THRESHOLD:
+        step_value(units->mask, units->mask_mean, units->mask_square, u,
+                   d_scale * (double)levels->value[level], j);
+        break;
+    case OHMI_ESTIMATOR_NEAREST:
+    case OHMI_ESTIMATOR_NONE:
+        break;
+    }
+    if (!units->power) {
+        return;
+    }
+
+    // the level's own value
+    const double by_s = levels->is_linear ? 1 : is_on ? (double)levels->value[level] * LN_2 : 0;
+    step_value(units->power, units->power_mean, units->power_square, u,
+               d_scale * by_s * config->method.shift_slope, j);
+    const double one = levels->place[levels->one], slope = config->method.shift_slope;
+    const double least = levels->place[levels->is_linear ? 0 : 1] - 0.5 - one;
+    const double most = levels->place[levels->n - 1] + 0.5 - one;
+    units->power[u] = fminf(fmaxf(units->power[u], (float)(least / slope)), (float)(most / slope));
+}
+
+// d loss / d scale of a unit: sum over its weights of dw Q(w)
+static double scale_gradient(const job *j, int64_t u) {
+    const ohmi_layout *layout = &j->units->layout;
+    const int64_t length = ohmi_layout_length(layout, u), height = ohmi_layout_height(layout, u);
+    float code[128]; // Q(w) of a piece of a unit
+    double sum = 0;
+    for (int64_t i = 0; i < height; i++) {
+        const int64_t offset = ohmi_layout_offset(layout, u) + i * layout->run;
+        const float *w = j->layer->w + offset, *dw = j->layer->dw + offset;
+        for (int64_t at = 0; at < length; at += 128) {
+            const int64_t n = length - at < 128 ? length - at : 128;
+            if (j->grid->n_levels > 0) {
+                ohmi_grid_round_weights(code, w + at, n, j->units->lsb, j->grid);
+            }
+            sum += product_sum(dw + at, j->grid->n_levels > 0 ? code : w + at, n);
+        }
+    }
+    return sum * (double)(j->grid->n_levels > 0 ? j->units->lsb : 1.0f);
+}
+
+// steps the units of blocks begin .. end-1 of outputs: own weights by SGD, masks of earlier tasks
+// by Adam
 static void update_work(void *context, int64_t begin, int64_t end, int thread) {
     (void)thread;
     const job *j = context;
     const ohmi_layout *layout = &j->units->layout;
     ohmi_units *units = j->units;
-    float code[128]; // Q(w) of a piece of a unit
     for (int64_t u = begin * layout->n_groups; u < end * layout->n_groups; u++) {
-        const int64_t offset = ohmi_layout_offset(layout, u);
-        const int64_t length = ohmi_layout_length(layout, u);
-        float *w = j->layer->w + offset;
-        const float *dw = j->layer->dw + offset;
-        if (units->own[u] == j->t + 1) {
-            if (!j->skip_weights) {
-                ohmi_update_weights(w, units->velocity + offset,
-                                    units->square ? units->square + offset : NULL, dw, length,
-                                    &j->weights);
+        const uint8_t own = units->own[u];
+        if (own == j->t + 1 && !j->skip_weights) {
+            const int64_t length = ohmi_layout_length(layout, u);
+            for (int64_t i = 0; i < ohmi_layout_height(layout, u); i++) {
+                const int64_t at = ohmi_layout_offset(layout, u) + i * layout->run;
+                ohmi_update_weights(j->layer->w + at, units->velocity + at,
+                                    units->square ? units->square + at : NULL, j->layer->dw + at,
+                                    length, &j->weights);
             }
-        } else if (units->own[u] != 0 && units->own[u] <= j->t && j->has_masks) {
-            double d_scale = 0;
-            for (int64_t at = 0; at < length; at += 128) {
-                const int64_t n = length - at < 128 ? length - at : 128;
-                if (j->grid->n_levels > 0) {
-                    ohmi_grid_round_weights(code, w + at, n, units->lsb, j->grid);
-                }
-                d_scale += product_sum(dw + at, j->grid->n_levels > 0 ? code : w + at, n);
-            }
-            const float gradient = mask_gradient(j, u, d_scale * (double)j->layer->step);
-            ohmi_update_weights(&units->mask[u], &units->mask_mean[u], &units->mask_square[u],
-                                &gradient, 1, &j->masks);
+        } else if (j->has_masks && ohmi_is_earlier(own, j->t) &&
+                   !ohmi_is_copied(units, NULL, j->layer_index, u)) {
+            step_mask(j, u, scale_gradient(j, u));
         }
     }
 }
@@ -226,9 +334,10 @@ void ohmi_learner_update(ohmi_learner *learner, int t, double lr, double mask_lr
     const ohmi_config *config = learner->config;
     ohmi_network *network = learner->network;
     ohmi_task_parameters *task = learner->learned[t].parameters;
-    const double step = learner->position.step + 1;
+    const double step = learner->position.step - learner->phase.first_step + 1;
     const bool is_adam = config->train.optimiser == OHMI_OPTIMISER_ADAM;
-    const bool has_masks = mask_lr > 0 && t > 0 && config->method.estimator != OHMI_ESTIMATOR_NONE;
+    const bool has_masks = mask_lr > 0 && (t > 0 || learner->backbone_trainable) &&
+                           config->method.estimator != OHMI_ESTIMATOR_NONE;
     if (has_masks) {
         learner->position.mask_step += 1;
     }
@@ -247,8 +356,9 @@ void ohmi_learner_update(ohmi_learner *learner, int t, double lr, double mask_lr
         j.weights = ohmi_update_rule(config, lr, step);
         j.masks = ohmi_update_rule(config, mask_lr, learner->position.mask_step);
         j.masks.decay = 0;
-        const int64_t grain = 1 + 16384 / (j.units->layout.run + 1);
-        ohmi_parallel(j.units->layout.k, grain, update_work, &j);
+        const int64_t grain = 1 + 16384 / (j.units->layout.block * j.units->layout.run + 1);
+        ohmi_parallel(j.units->layout.n_blocks, grain, update_work, &j);
+        ohmi_copies_update(learner, i, &j.weights);
     }
 
     // the task's own parameters; clips have a rate of their own, no decay, and stay positive

@@ -190,7 +190,7 @@ ohm_status ohm_bench_train(char **json, const ohm_bench_def *def, ohm_error *err
         }
     }
     for (int i = 0; i < n; i++) {
-        if (c[i].learner->config->method.growth == OHMI_GROWTH_DROP_AND_GROW) {
+        if (c[i].learner->traits->claim == OHMI_CLAIM_BUDGET) {
             const double start = ohmi_now_s();
             ohmi_learner_grow(c[i].learner, 1, 0.3);
             c[i].grow_s = ohmi_now_s() - start;

@@ -78,7 +78,7 @@ ohm_status ohmi_contestant_make(ohmi_contestant *c, const ohm_bench_def *def, co
     // task 1 is there, task 2 is in training (dense: the first)
     OHM_TRY(ohmi_learner_begin(c->learner, 0, err));
     ohmi_learner_fit_steps(c->learner, 0);
-    if (config->method.growth != OHMI_GROWTH_DENSE) {
+    if (!c->learner->traits->is_alone) {
         ohmi_learner_finish(c->learner, 0);
         c->learner->position.task = 1;
         OHM_TRY(ohmi_learner_begin(c->learner, 1, err));

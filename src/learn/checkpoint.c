@@ -12,9 +12,13 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "file/safetensors.h"
+#include "learn/phases.h"
 
 // numbers of an ohmi_learned before the digest, in order, as stored in state/results
 enum { N_RESULTS = 6 + 4 };
+enum { N_SPENT = 2 }; // numbers of an ohmi_learned in state/spent
+enum { N_PHASE = sizeof(ohmi_phase_state) / sizeof(double) };
+_Static_assert(sizeof(ohmi_phase_state) % sizeof(double) == 0, "phases are plain doubles");
 enum { N_POSITION = sizeof(ohmi_position) / sizeof(double) };
 _Static_assert(sizeof(ohmi_position) % sizeof(double) == 0, "positions are plain doubles");
 
@@ -22,6 +26,8 @@ typedef struct {
     ohmi_view *views;
     int n, room;
     double *results; // (n_tasks, N_RESULTS)
+    double *spent;   // (n_tasks, N_SPENT)
+    float *kept_lsb; // (n_layers)
     float *lsb;      // (n_layers)
 } list;
 
@@ -42,9 +48,33 @@ static void add_task(list *l, const ohmi_learner *learner, int t) {
     l->views[l->n++] = ohmi_view_of(text, OHMI_F32, task->parameters->statistics, 1,
                                     task->parameters->n_statistics, 0, 0, 0);
     for (int i = 0; i < learner->network->n_layers; i++) {
-        (void)snprintf(text, sizeof text, "tasks/%d/bits/%s", t, learner->network->layers[i].name);
-        l->views[l->n++] = ohmi_view_of(text, OHMI_U8, task->bits[i], 1,
-                                        (learner->units[i].layout.n_units + 7) / 8, 0, 0, 0);
+        const ohmi_units *units = &learner->units[i];
+        const char *name = learner->network->layers[i].name;
+        (void)snprintf(text, sizeof text, "tasks/%d/bits/%s", t, name);
+        l->views[l->n++] =
+            ohmi_view_of(text, OHMI_U8, task->bits[i], 1,
+                         ohmi_levels_bytes(&learner->levels, units->layout.n_units), 0, 0, 0);
+        if (task->chosen) {
+            (void)snprintf(text, sizeof text, "tasks/%d/chosen/%s", t, name);
+            l->views[l->n++] = ohmi_view_of(text, OHMI_U8, task->chosen[i], 1,
+                                            (units->pes.n_units + 7) / 8, 0, 0, 0);
+        }
+    }
+}
+
+// own weights of the finished tasks; their number follows from the chosen PEs
+static void add_copies(list *l, const ohmi_learner *learner) {
+    for (int t = 0; t < (int)learner->position.task && learner->traits->has_copies; t++) {
+        const ohmi_learned *task = &learner->learned[t];
+        for (int i = 0; i < learner->network->n_layers; i++) {
+            char text[96];
+            (void)snprintf(text, sizeof text, "tasks/%d/copies/%s", t,
+                           learner->network->layers[i].name);
+            if (task->n_copies[i] > 0) {
+                l->views[l->n++] =
+                    ohmi_view_of(text, OHMI_F32, task->copies[i], 1, task->n_copies[i], 0, 0, 0);
+            }
+        }
     }
 }
 
@@ -53,7 +83,7 @@ static int n_tasks_begun(const ohmi_learner *learner) {
     return (int)learner->position.task + (learner->position.is_started > 0 ? 1 : 0);
 }
 
-static void results_copy(const ohmi_learner *learner, double *results, bool to_results) {
+static void results_copy(const ohmi_learner *learner, list *l, bool to_results) {
     for (int t = 0; t < learner->n_tasks; t++) {
         ohmi_learned *task = &learner->learned[t];
         double *const member[N_RESULTS] = {
@@ -61,8 +91,13 @@ static void results_copy(const ohmi_learner *learner, double *results, bool to_r
             &task->columns_new, &task->columns_on,     &task->digest[0],        &task->digest[1],
             &task->digest[2],   &task->digest[3]};
         for (int i = 0; i < N_RESULTS; i++) {
-            double *stored = &results[t * N_RESULTS + i];
+            double *stored = &l->results[t * N_RESULTS + i];
             *(to_results ? stored : member[i]) = *(to_results ? member[i] : stored);
+        }
+        double *const spent[N_SPENT] = {&task->epochs, &task->ratio};
+        for (int i = 0; i < N_SPENT; i++) {
+            double *stored = &l->spent[t * N_SPENT + i];
+            *(to_results ? stored : spent[i]) = *(to_results ? spent[i] : stored);
         }
     }
 }
@@ -70,11 +105,13 @@ static void results_copy(const ohmi_learner *learner, double *results, bool to_r
 static ohm_status list_new(list *l, const ohmi_learner *learner, ohm_error *err) {
     const int n_layers = learner->network->n_layers;
     l->n = 0;
-    l->room = 16 + n_layers * 8 + learner->n_tasks * (n_layers + 2);
+    l->room = 24 + n_layers * 20 + learner->n_tasks * (3 * n_layers + 2);
     l->views = ohmi_alloc((size_t)l->room, sizeof *l->views);
     l->results = ohmi_alloc((size_t)learner->n_tasks * N_RESULTS, sizeof(double));
+    l->spent = ohmi_alloc((size_t)learner->n_tasks * N_SPENT, sizeof(double));
     l->lsb = ohmi_alloc((size_t)n_layers, sizeof(float));
-    if (!l->views || !l->results || !l->lsb) {
+    l->kept_lsb = ohmi_alloc((size_t)n_layers, sizeof(float));
+    if (!l->views || !l->results || !l->spent || !l->lsb || !l->kept_lsb) {
         return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for a checkpoint");
     }
     return OHM_OK;
@@ -83,39 +120,87 @@ static ohm_status list_new(list *l, const ohmi_learner *learner, ohm_error *err)
 static void list_free(list *l) {
     ohmi_free(l->views);
     ohmi_free(l->results);
+    ohmi_free(l->spent);
     ohmi_free(l->lsb);
+    ohmi_free(l->kept_lsb);
+}
+
+// an array of a layer, where there is one
+static void add_layer(list *l, const ohmi_layer *layer, const char *what, ohmi_dtype dtype,
+                      void *data, int64_t count) {
+    char text[96];
+    if (data) {
+        (void)snprintf(text, sizeof text, "layers/%.60s/%s", layer->name, what);
+        l->views[l->n++] = ohmi_view_of(text, dtype, data, 1, count, 0, 0, 0);
+    }
+}
+
+// whether there is a kept state that training may return to
+static bool has_kept(const ohmi_learner *learner) {
+    return learner->traits->goes_back && learner->phase.phase > 0;
+}
+
+// what only the training of a task needs of a layer
+static void add_training(list *l, const ohmi_learner *learner, int i) {
+    const ohmi_layer *layer = &learner->network->layers[i];
+    const ohmi_units *u = &learner->units[i];
+    const int64_t n = u->layout.n_units, n_pes = u->pes.n_units, n_weights = layer->n_weights;
+    add_layer(l, layer, "velocity", OHMI_F32, u->velocity, n_weights);
+    add_layer(l, layer, "square", OHMI_F32, u->square, n_weights);
+    add_layer(l, layer, "mask", OHMI_F32, u->mask, n);
+    add_layer(l, layer, "mask_mean", OHMI_F32, u->mask_mean, n);
+    add_layer(l, layer, "mask_square", OHMI_F32, u->mask_square, n);
+    add_layer(l, layer, "power", OHMI_F32, u->power, n);
+    add_layer(l, layer, "power_mean", OHMI_F32, u->power_mean, n);
+    add_layer(l, layer, "power_square", OHMI_F32, u->power_square, n);
+    add_layer(l, layer, "fresh", OHMI_F32, u->fresh, n_weights);
+    add_layer(l, layer, "chosen", OHMI_U8, u->chosen, n_pes);
+    add_layer(l, layer, "choice", OHMI_F32, u->choice, n_pes);
+    add_layer(l, layer, "choice_mean", OHMI_F32, u->choice_mean, n_pes);
+    add_layer(l, layer, "choice_square", OHMI_F32, u->choice_square, n_pes);
+    if (has_kept(learner)) {
+        add_layer(l, layer, "kept_w", OHMI_F32, u->kept_w, n_weights);
+        add_layer(l, layer, "kept_own", OHMI_U8, u->kept_own, n);
+        add_layer(l, layer, "kept_mask", OHMI_F32, u->kept_mask, n);
+        add_layer(l, layer, "kept_power", OHMI_F32, u->kept_power, n);
+    }
 }
 
 // everything but position and results, which a reader needs first
 static void add_all(list *l, const ohmi_learner *learner, bool with_training) {
-    const int n_layers = learner->network->n_layers;
+    const ohmi_network *network = learner->network;
     const bool in_training = learner->position.is_started > 0 && with_training;
-    for (int i = 0; i < n_layers; i++) {
-        const ohmi_layer *layer = &learner->network->layers[i];
-        const ohmi_units *u = &learner->units[i];
-        const int64_t n = u->layout.n_units;
-        add(l, OHMI_F32, layer->w, layer->n_weights, "layers/%s/w", layer->name, 0);
-        add(l, OHMI_U8, u->own, n, "layers/%s/own", layer->name, 0);
-        if (!in_training) {
-            continue;
+    for (int i = 0; i < network->n_layers; i++) {
+        const ohmi_layer *layer = &network->layers[i];
+        add_layer(l, layer, "w", OHMI_F32, layer->w, layer->n_weights);
+        add_layer(l, layer, "own", OHMI_U8, learner->units[i].own,
+                  learner->units[i].layout.n_units);
+        if (in_training) {
+            add_training(l, learner, i);
         }
-        add(l, OHMI_F32, u->velocity, layer->n_weights, "layers/%s/velocity", layer->name, 0);
-        if (u->square) {
-            add(l, OHMI_F32, u->square, layer->n_weights, "layers/%s/square", layer->name, 0);
-        }
-        add(l, OHMI_F32, u->mask, n, "layers/%s/mask", layer->name, 0);
-        add(l, OHMI_F32, u->mask_mean, n, "layers/%s/mask_mean", layer->name, 0);
-        add(l, OHMI_F32, u->mask_square, n, "layers/%s/mask_square", layer->name, 0);
     }
-    add(l, OHMI_F32, l->lsb, n_layers, "layers/lsb", "", 0);
+    add(l, OHMI_F32, l->lsb, network->n_layers, "layers/lsb", "", 0);
     for (int t = 0; t < n_tasks_begun(learner); t++) {
         add_task(l, learner, t);
     }
+    if (learner->backbone_trainable) {
+        add(l, OHMI_F32, learner->backbone_trainable, network->head_offset, "backbone/trainable",
+            "", 0);
+        add(l, OHMI_F32, learner->backbone_statistics, network->n_statistics, "backbone/statistics",
+            "", 0);
+    }
     if (in_training) {
-        add(l, OHMI_F32, learner->parameter_velocity, learner->network->max_trainable,
+        add(l, OHMI_F32, learner->parameter_velocity, network->max_trainable,
             "state/parameter_velocity", "", 0);
-        add(l, OHMI_F32, learner->parameter_square, learner->network->max_trainable,
+        add(l, OHMI_F32, learner->parameter_square, network->max_trainable,
             "state/parameter_square", "", 0);
+    }
+    if (in_training && has_kept(learner)) {
+        add(l, OHMI_F32, learner->kept_trainable, network->max_trainable, "state/kept_trainable",
+            "", 0);
+        add(l, OHMI_F32, learner->kept_statistics, network->n_statistics, "state/kept_statistics",
+            "", 0);
+        add(l, OHMI_F32, l->kept_lsb, network->n_layers, "layers/kept_lsb", "", 0);
     }
 }
 
@@ -125,6 +210,12 @@ static void add_state(list *l, const ohmi_learner *learner) {
     add(l, OHMI_F64, (void *)(uintptr_t)&learner->position, N_POSITION, "state/position", "", 0);
     add(l, OHMI_F64, l->results, n_tasks * N_RESULTS, "state/results", "", 0);
     add(l, OHMI_F64, learner->matrix, n_tasks * n_tasks, "state/matrix", "", 0);
+}
+
+// what checkpoints of before there were phases have not
+static void add_phase(list *l, const ohmi_learner *learner) {
+    add(l, OHMI_F64, (void *)(uintptr_t)&learner->phase, N_PHASE, "state/phase", "", 0);
+    add(l, OHMI_F64, l->spent, (int64_t)learner->n_tasks * N_SPENT, "state/spent", "", 0);
 }
 
 // part of a tensor in the checksum: CRC-32 of its name and data
@@ -162,10 +253,13 @@ ohm_status ohmi_checkpoint_save(const ohmi_learner *learner, const char *path,
     OHM_TRY(list_new(&l, learner, err));
     for (int i = 0; i < learner->network->n_layers; i++) {
         l.lsb[i] = learner->units[i].lsb;
+        l.kept_lsb[i] = learner->units[i].kept_lsb;
     }
-    results_copy(learner, l.results, true);
+    results_copy(learner, &l, true);
     add_state(&l, learner);
+    add_phase(&l, learner);
     add_all(&l, learner, true);
+    add_copies(&l, learner);
     char crc[16];
     uint32_t sum = 0;
     for (int i = 0; i < l.n; i++) {
@@ -230,10 +324,68 @@ done:
     return status;
 }
 
+// likewise for phases
+static ohm_status check_phase(const ohmi_learner *learner, const char *path, ohm_error *err) {
+    const ohmi_phase_state *p = &learner->phase;
+    const bool is_sane = is_count(p->phase, ohmi_n_phases(learner)) &&
+                         is_count(p->round, OHMI_LIST - 1) && is_count(p->is_begun, 1) &&
+                         is_count(p->first_epoch, learner->position.epoch) &&
+                         is_count(p->first_step, learner->position.step) &&
+                         is_count(p->is_met, 1) && is_count(p->n_bad, 1e9);
+    if (is_sane) {
+        return OHM_OK;
+    }
+    ohm_status status = ohmi_fail(err, OHM_ERR_FORMAT, "'state/phase' is not of this run");
+    ohmi_place(err, path, 0, 0);
+    return status;
+}
+
+// phases and what was spent; of a checkpoint without, what it must have been
+static ohm_status read_phase(ohmi_learner *learner, list *l, const ohmi_tensors *file,
+                             const char *path, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const int first = l->n;
+    if (!ohmi_tensors_find(file, "state/phase")) {
+        for (int t = 0; t < (int)learner->position.task; t++) {
+            l->spent[t * N_SPENT] = (double)learner->config->train.epochs;
+        }
+        learner->phase.is_begun = learner->position.is_started;
+        goto done;
+    }
+    add_phase(l, learner);
+    OHM_TRY(read_views(file, l, first, path, err));
+    OHM_TRY(check_phase(learner, path, err));
+done:
+    return status;
+}
+
+// room for the own weights of the first n tasks, whose number the chosen PEs say
+static ohm_status make_copies(ohmi_learner *learner, int n, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    for (int t = 0; t < n && learner->traits->has_copies; t++) {
+        OHM_TRY(ohmi_copies_make(learner, t, err));
+    }
+done:
+    return status;
+}
+
+static ohm_status read_copies(ohmi_learner *learner, list *l, const ohmi_tensors *file,
+                              bool with_training, const char *path, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const int first = l->n;
+    const int n_tasks = with_training ? n_tasks_begun(learner) : (int)learner->position.task;
+    OHM_TRY(make_copies(learner, n_tasks, err));
+    add_copies(l, learner);
+    OHM_TRY(read_views(file, l, first, path, err));
+done:
+    return status;
+}
+
 // what follows from the tensors
 static void take_up(ohmi_learner *learner, const list *l) {
     for (int i = 0; i < learner->network->n_layers; i++) {
         learner->units[i].lsb = l->lsb[i];
+        learner->units[i].kept_lsb = l->kept_lsb[i];
         learner->units[i].budget = 0;
         for (int64_t u = 0; u < learner->units[i].layout.n_units; u++) {
             learner->units[i].budget += learner->units[i].own[u] == (int)learner->position.task + 1;
@@ -255,10 +407,12 @@ ohm_status ohmi_checkpoint_load(ohmi_learner *learner, const char *path, bool wi
     OHM_TRY(read_views(file, &l, 0, path, err));
     OHM_TRY(check_position(learner, path, err));
     OHM_TRY(make_tasks(learner, err));
-    results_copy(learner, l.results, false);
+    OHM_TRY(read_phase(learner, &l, file, path, err));
+    results_copy(learner, &l, false);
     const int first = l.n;
     add_all(&l, learner, with_training);
     OHM_TRY(read_views(file, &l, first, path, err));
+    OHM_TRY(read_copies(learner, &l, file, with_training, path, err));
     take_up(learner, &l);
 
 done:
@@ -290,16 +444,24 @@ ohm_status ohmi_checkpoint_share(ohmi_learner *learner, const ohm_communicator *
     OHM_TRY(ohm_communicator_agree(c, list_new(&l, learner, err), err));
     for (int i = 0; i < learner->network->n_layers; i++) {
         l.lsb[i] = learner->units[i].lsb;
+        l.kept_lsb[i] = learner->units[i].kept_lsb;
     }
-    results_copy(learner, l.results, true);
+    results_copy(learner, &l, true);
 
     // where training stands says which tasks there are
     add_state(&l, learner);
+    add_phase(&l, learner);
     OHM_TRY(send_views(&l, 0, c, err));
     OHM_TRY(ohm_communicator_agree(c, make_tasks(learner, err), err));
-    results_copy(learner, l.results, false);
-    const int first = l.n;
+    results_copy(learner, &l, false);
+    int first = l.n;
     add_all(&l, learner, true);
+    OHM_TRY(send_views(&l, first, c, err));
+
+    // the chosen PEs say how many own weights tasks have
+    OHM_TRY(ohm_communicator_agree(c, make_copies(learner, n_tasks_begun(learner), err), err));
+    first = l.n;
+    add_copies(&l, learner);
     OHM_TRY(send_views(&l, first, c, err));
     take_up(learner, &l);
 done:

@@ -4,9 +4,14 @@
 //   layers/NAME/w, own            float32 (K, C, R, S), uint8 (units): shared by all tasks
 //   layers/NAME/velocity, square, mask, mask_mean, mask_square     only while a task is in training
 //   layers/lsb                    float32 (layers)
-//   tasks/I/trainable, statistics float32; tasks/I/bits/NAME uint8, one bit a unit   (I from 0)
+//   layers/NAME/power and moments (levels), fresh, chosen, choice and moments (copies), kept_w,
+//     kept_own, kept_mask, kept_power, layers/kept_lsb (a state to return to)         likewise
+//   tasks/I/trainable, statistics float32; tasks/I/bits/NAME uint8, codes of the units  (I from 0)
+//   tasks/I/chosen/NAME uint8, one bit a PE; tasks/I/copies/NAME float32: own weights
+//   backbone/trainable, statistics float32: what tasks begin with
 //   state/position, results, matrix   float64: where training stands, what was measured
-//   state/parameter_velocity, parameter_square
+//   state/phase, spent            float64: phases of the task; epochs and ratio pruned, a task
+//   state/parameter_velocity, parameter_square, kept_trainable, kept_statistics
 // Metadata: schema, model, config (resolved YAML), crc32: sum over the tensors of the CRC-32 of
 // name and data, modulo 2^32, as 8 hex digits. The bytes depend on the state only.
 #ifndef OHMI_CHECKPOINT_H

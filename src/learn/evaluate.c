@@ -189,7 +189,7 @@ ohm_status ohm_eval(ohm_eval_result *results, int max_results, int *n_results,
                            def->task + 1, n_learned, learner->n_tasks);
         goto done;
     }
-    const bool is_alone = values->method.growth == OHMI_GROWTH_DENSE;
+    const bool is_alone = learner->traits->is_alone;
     const int first = def->task >= 0 ? def->task : (is_alone ? n_learned - 1 : 0);
     const int last = def->task >= 0 ? def->task : n_learned - 1;
     if (is_alone && first != n_learned - 1) {

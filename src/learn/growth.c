@@ -19,12 +19,10 @@
 #include "learn/learner.h"
 
 typedef struct {
-    const ohmi_learner *learner;
-    const ohmi_layer *layer;
     ohmi_units *units;
-    ohmi_rng noise;
-    int t;
-    bool grows; // false: drop scores
+    const float *x; // (n_weights)
+    const ohmi_rng *noise;
+    uint8_t own, or_own;
 } job;
 
 OHMI_SIMD static float magnitude(const float *x, int64_t n) {
@@ -35,23 +33,44 @@ OHMI_SIMD static float magnitude(const float *x, int64_t n) {
     return sum;
 }
 
-// scores of the units of outputs begin .. end-1; -1 = not a candidate
+// scores of the units of blocks begin .. end-1 of outputs; -1 = not a candidate
 static void score_work(void *context, int64_t begin, int64_t end, int thread) {
     (void)thread;
     const job *j = context;
     const ohmi_layout *layout = &j->units->layout;
     for (int64_t u = begin * layout->n_groups; u < end * layout->n_groups; u++) {
-        const int64_t offset = ohmi_layout_offset(layout, u);
-        const int64_t length = ohmi_layout_length(layout, u);
         const uint8_t own = j->units->own[u];
         float score = -1;
-        if (j->grows && (own == 0 || own == UINT8_MAX)) {
-            score = magnitude(j->layer->dw + offset, length);
-        } else if (!j->grows && own == j->t + 1) {
-            score = magnitude(j->layer->w + offset, length) +
-                    1e-5f * ohmi_rng_uniform(&j->noise, (uint32_t)u);
+        if (own == j->own || own == j->or_own) {
+            const int64_t length = ohmi_layout_length(layout, u);
+            const float *x = j->x + ohmi_layout_offset(layout, u);
+            score = 0;
+            for (int64_t i = 0; i < ohmi_layout_height(layout, u); i++) {
+                score += magnitude(x + i * layout->run, length);
+            }
+            score += j->noise ? 1e-5f * ohmi_rng_uniform(j->noise, (uint32_t)u) : 0.0f;
         }
         j->units->score[u] = score;
+    }
+}
+
+void ohmi_score_units(ohmi_units *units, const float *x, uint8_t own, uint8_t or_own,
+                      const ohmi_rng *noise) {
+    job j = {.units = units, .x = x, .noise = noise, .own = own, .or_own = or_own};
+    const int64_t grain = 1 + 16384 / (units->layout.block * units->layout.run + 1);
+    ohmi_parallel(units->layout.n_blocks, grain, score_work, &j);
+}
+
+void ohmi_clear_unit(ohmi_units *units, float *w, int64_t u) {
+    const ohmi_layout *layout = &units->layout;
+    const size_t bytes = (size_t)ohmi_layout_length(layout, u) * sizeof(float);
+    for (int64_t i = 0; i < ohmi_layout_height(layout, u); i++) {
+        const int64_t at = ohmi_layout_offset(layout, u) + i * layout->run;
+        memset(w + at, 0, bytes);
+        memset(units->velocity + at, 0, bytes);
+        if (units->square) {
+            memset(units->square + at, 0, bytes);
+        }
     }
 }
 
@@ -60,46 +79,38 @@ static void grow_layer(ohmi_learner *learner, int t, int layer_index, double alp
     ohmi_layer *layer = &learner->network->layers[layer_index];
     const ohmi_layout *layout = &units->layout;
     const int64_t n_moved = (int64_t)floor((double)units->budget * alpha);
-    const int64_t grain = 1 + 16384 / (layout->run + 1);
-    const uint8_t dropped = UINT8_MAX; // a mark that lives in this function only
+    const uint8_t mine = (uint8_t)(t + 1), dropped = OHMI_OWN_DROPPED;
     if (n_moved < 1) {
         return;
     }
-    job j = {.learner = learner, .layer = layer, .units = units, .t = t};
-    j.noise = (ohmi_rng){.seed = (uint64_t)learner->config->seed,
-                         .purpose = OHMI_RNG_DROP,
-                         .task = (uint32_t)t,
-                         .place = (uint32_t)layer_index + 1000u * (uint32_t)learner->position.step};
+    const ohmi_rng noise = {.seed = (uint64_t)learner->config->seed,
+                            .purpose = OHMI_RNG_DROP,
+                            .task = (uint32_t)t,
+                            .place =
+                                (uint32_t)layer_index + 1000u * (uint32_t)learner->position.step};
 
     // drop the smallest
-    ohmi_parallel(layout->k, grain, score_work, &j);
+    ohmi_score_units(units, layer->w, mine, mine, &noise);
     ohmi_choose_largest(units->on, units->score, layout->n_units, units->budget - n_moved);
     for (int64_t u = 0; u < layout->n_units; u++) {
-        if (units->own[u] == t + 1 && !units->on[u]) {
+        if (units->own[u] == mine && !units->on[u]) {
             units->own[u] = dropped;
         }
     }
 
     // grow where the gradient is largest
-    j.grows = true;
-    ohmi_parallel(layout->k, grain, score_work, &j);
+    ohmi_score_units(units, layer->dw, 0, dropped, NULL);
     ohmi_choose_largest(units->on, units->score, layout->n_units, n_moved);
     for (int64_t u = 0; u < layout->n_units; u++) {
         const bool was_dropped = units->own[u] == dropped;
         if (!units->on[u] && !was_dropped) {
             continue;
         }
-        units->own[u] = units->on[u] ? (uint8_t)(t + 1) : 0;
+        units->own[u] = units->on[u] ? mine : 0;
         if (was_dropped && units->on[u]) {
             continue; // grown again: keeps weights and momentum
         }
-        const int64_t offset = ohmi_layout_offset(layout, u);
-        const size_t bytes = (size_t)ohmi_layout_length(layout, u) * sizeof(float);
-        memset(layer->w + offset, 0, bytes);
-        memset(units->velocity + offset, 0, bytes);
-        if (units->square) {
-            memset(units->square + offset, 0, bytes);
-        }
+        ohmi_clear_unit(units, layer->w, u);
     }
 }
 

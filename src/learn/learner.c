@@ -50,32 +50,64 @@ static ohm_status no_memory(ohm_error *err) {
     return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the weights' owners and masks");
 }
 
-static ohm_status take_units(ohmi_units *units, const ohmi_layer *layer, const ohmi_config *config,
-                             bool is_training, ohm_error *err) {
+// one array of a layer, where it is wanted
+typedef struct {
+    void *to; // address of the pointer
+    int64_t n;
+    size_t size;
+    bool is_wanted;
+} block;
+
+static ohm_status take_units(ohmi_units *units, const ohmi_layer *layer,
+                             const ohmi_learner *learner, bool is_training, ohm_error *err) {
+    const ohmi_config *config = learner->config;
+    const ohmi_growth_traits *traits = learner->traits;
     const ohmi_conv *shape = &layer->shape;
     ohm_status status = OHM_OK;
-    OHM_TRY(ohmi_layout_cut(&units->layout, shape->k, shape->c, shape->r, shape->s,
-                            config->array.rows, config->method.unit, err));
-    const size_t n = (size_t)units->layout.n_units, n_weights = (size_t)layer->n_weights;
-    units->own = ohmi_alloc(n, 1);
-    units->on = ohmi_alloc(n, 1);
-    bool failed = !units->own || !units->on;
-    if (is_training) {
-        float **const per_unit[] = {&units->mask, &units->mask_mean, &units->mask_square,
-                                    &units->score};
-        for (size_t i = 0; i < sizeof per_unit / sizeof *per_unit; i++) {
-            *per_unit[i] = ohmi_alloc(n, sizeof(float));
-            failed = failed || !*per_unit[i];
-        }
-        units->velocity = ohmi_alloc(n_weights, sizeof(float));
-        failed = failed || !units->velocity;
-        if (config->train.optimiser == OHMI_OPTIMISER_ADAM) {
-            units->square = ohmi_alloc(n_weights, sizeof(float));
-            failed = failed || !units->square;
-        }
+    OHM_TRY(ohmi_layout_of(&units->layout, shape->k, shape->c, shape->r, shape->s, config,
+                           config->method.unit, err));
+    if (traits->has_copies) {
+        OHM_TRY(ohmi_layout_of(&units->pes, shape->k, shape->c, shape->r, shape->s, config,
+                               OHMI_UNIT_PE, err));
     }
-    if (failed) {
-        status = no_memory(err);
+    const int64_t n = units->layout.n_units, n_pes = units->pes.n_units;
+    const int64_t n_weights = layer->n_weights;
+    const bool has_power = learner->levels.n > 2 || learner->levels.is_linear;
+    const bool copies = is_training && traits->has_copies;
+    const bool goes_back = is_training && traits->goes_back;
+    const bool is_adam = config->train.optimiser == OHMI_OPTIMISER_ADAM;
+    const block blocks[] = {
+        {&units->own, n, 1, true},
+        {&units->on, n, 1, true},
+        {&units->mask, n, sizeof(float), is_training},
+        {&units->mask_mean, n, sizeof(float), is_training},
+        {&units->mask_square, n, sizeof(float), is_training},
+        {&units->power, n, sizeof(float), is_training && has_power},
+        {&units->power_mean, n, sizeof(float), is_training && has_power},
+        {&units->power_square, n, sizeof(float), is_training && has_power},
+        {&units->score, n, sizeof(float), is_training},
+        {&units->velocity, n_weights, sizeof(float), is_training},
+        {&units->square, n_weights, sizeof(float), is_training && is_adam},
+        {&units->copy_at, n_pes, sizeof(int64_t), traits->has_copies},
+        {&units->chosen, n_pes, 1, copies},
+        {&units->choice, n_pes, sizeof(float), copies},
+        {&units->choice_mean, n_pes, sizeof(float), copies},
+        {&units->choice_square, n_pes, sizeof(float), copies},
+        {&units->fresh, n_weights, sizeof(float), copies},
+        {&units->kept_own, n, 1, goes_back},
+        {&units->kept_w, n_weights, sizeof(float), goes_back},
+        {&units->kept_mask, n, sizeof(float), goes_back},
+        {&units->kept_power, n, sizeof(float), goes_back && has_power},
+    };
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+        if (blocks[i].is_wanted) {
+            void *memory = ohmi_alloc((size_t)blocks[i].n, blocks[i].size);
+            if (!memory) {
+                status = no_memory(err);
+                goto done;
+            }
+            memcpy(blocks[i].to, &memory, sizeof memory);
+        }
     }
 done:
     return status;
@@ -102,6 +134,9 @@ static ohm_status make_learner(ohmi_learner **out, const ohmi_config *config,
     l->tasks = tasks;
     l->n_tasks = tasks->n_tasks;
     l->is_quantised = config->quantise.weight_bits > 0;
+    l->traits = ohmi_growth_traits_of(config->method.growth);
+    ohmi_levels_init(&l->levels, &config->method.levels,
+                     config->method.estimator == OHMI_ESTIMATOR_NEAREST);
     OHM_TRY(ohmi_grid_weights(&l->weight_grid, config->quantise.weight_scheme,
                               (int)config->quantise.weight_bits, err));
     OHM_TRY(ohmi_grid_activations(&l->activation_grid, config->quantise.activation_scheme,
@@ -137,7 +172,19 @@ static ohm_status make_learner(ohmi_learner **out, const ohmi_config *config,
     l->matrix = ohmi_alloc((size_t)(l->n_tasks * l->n_tasks), sizeof *l->matrix);
     l->parameter_velocity = ohmi_alloc((size_t)l->network->max_trainable, sizeof(float));
     l->parameter_square = ohmi_alloc((size_t)l->network->max_trainable, sizeof(float));
-    if (!l->units || !l->learned || !l->matrix || !l->parameter_velocity || !l->parameter_square) {
+    const bool goes_back = is_training && l->traits->goes_back;
+    const bool has_backbone = config->method.start == OHMI_START_BACKBONE;
+    if (has_backbone) {
+        l->backbone_trainable = ohmi_alloc((size_t)l->network->head_offset, sizeof(float));
+        l->backbone_statistics = ohmi_alloc((size_t)l->network->n_statistics, sizeof(float));
+    }
+    if (goes_back) {
+        l->kept_trainable = ohmi_alloc((size_t)l->network->max_trainable, sizeof(float));
+        l->kept_statistics = ohmi_alloc((size_t)l->network->n_statistics, sizeof(float));
+    }
+    if (!l->units || !l->learned || !l->matrix || !l->parameter_velocity || !l->parameter_square ||
+        (goes_back && (!l->kept_trainable || !l->kept_statistics)) ||
+        (has_backbone && (!l->backbone_trainable || !l->backbone_statistics))) {
         status = no_memory(err);
         goto done;
     }
@@ -145,7 +192,7 @@ static ohm_status make_learner(ohmi_learner **out, const ohmi_config *config,
         l->matrix[i] = NAN;
     }
     for (int i = 0; i < l->network->n_layers; i++) {
-        OHM_TRY(take_units(&l->units[i], &l->network->layers[i], config, is_training, err));
+        OHM_TRY(take_units(&l->units[i], &l->network->layers[i], l, is_training, err));
     }
     *out = l;
     l = NULL;
@@ -180,19 +227,32 @@ void ohmi_learner_free(ohmi_learner **learner) {
     const int n_layers = l->network ? l->network->n_layers : 0;
     for (int i = 0; l->units && i < n_layers; i++) {
         ohmi_units *u = &l->units[i];
-        void *blocks[] = {u->own,         u->on,    u->mask,     u->mask_mean,
-                          u->mask_square, u->score, u->velocity, u->square};
+        void *blocks[] = {u->own,           u->on,       u->mask,     u->mask_mean, u->mask_square,
+                          u->score,         u->velocity, u->square,   u->power,     u->power_mean,
+                          u->power_square,  u->copy_at,  u->chosen,   u->choice,    u->choice_mean,
+                          u->choice_square, u->fresh,    u->kept_own, u->kept_w,    u->kept_mask,
+                          u->kept_power};
         for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++) {
             ohmi_free(blocks[b]);
         }
     }
     for (int t = 0; l->learned && t < l->n_tasks; t++) {
-        for (int i = 0; l->learned[t].bits && i < n_layers; i++) {
-            ohmi_free(l->learned[t].bits[i]);
+        ohmi_learned *task = &l->learned[t];
+        for (int i = 0; i < n_layers; i++) {
+            ohmi_free(task->bits ? task->bits[i] : NULL);
+            ohmi_free(task->chosen ? task->chosen[i] : NULL);
+            ohmi_free(task->copies ? task->copies[i] : NULL);
         }
-        ohmi_free(l->learned[t].bits);
-        ohmi_task_parameters_free(&l->learned[t].parameters);
+        ohmi_free(task->bits);
+        ohmi_free(task->chosen);
+        ohmi_free(task->copies);
+        ohmi_free(task->n_copies);
+        ohmi_task_parameters_free(&task->parameters);
     }
+    ohmi_free(l->backbone_trainable);
+    ohmi_free(l->backbone_statistics);
+    ohmi_free(l->kept_trainable);
+    ohmi_free(l->kept_statistics);
     ohmi_free(l->units);
     ohmi_free(l->learned);
     ohmi_free(l->matrix);
@@ -201,6 +261,20 @@ void ohmi_learner_free(ohmi_learner **learner) {
     ohmi_network_free(&l->network);
     ohmi_free(l);
     *learner = NULL;
+}
+
+// which PEs a task has copies of: none yet
+static ohm_status make_copies(const ohmi_learner *learner, ohmi_learned *task, ohm_error *err) {
+    const int n_layers = learner->network->n_layers;
+    task->chosen = ohmi_alloc((size_t)n_layers, sizeof *task->chosen);
+    task->copies = ohmi_alloc((size_t)n_layers, sizeof *task->copies);
+    task->n_copies = ohmi_alloc((size_t)n_layers, sizeof *task->n_copies);
+    bool failed = !task->chosen || !task->copies || !task->n_copies;
+    for (int i = 0; !failed && i < n_layers; i++) {
+        task->chosen[i] = ohmi_alloc((size_t)(learner->units[i].pes.n_units + 7) / 8, 1);
+        failed = !task->chosen[i];
+    }
+    return failed ? no_memory(err) : OHM_OK;
 }
 
 ohm_status ohmi_learner_make_task(ohmi_learner *learner, int t, ohm_error *err) {
@@ -213,11 +287,15 @@ ohm_status ohmi_learner_make_task(ohmi_learner *learner, int t, ohm_error *err) 
                                      (uint64_t)learner->config->seed, t, err));
     task->bits = ohmi_alloc((size_t)n_layers, sizeof *task->bits);
     for (int i = 0; task->bits && i < n_layers; i++) {
-        task->bits[i] = ohmi_alloc((size_t)(learner->units[i].layout.n_units + 7) / 8, 1);
+        const int64_t n_units = learner->units[i].layout.n_units;
+        task->bits[i] = ohmi_alloc((size_t)ohmi_levels_bytes(&learner->levels, n_units), 1);
         if (!task->bits[i]) {
             status = no_memory(err);
             goto done;
         }
+    }
+    if (task->bits && learner->traits->has_copies) {
+        OHM_TRY(make_copies(learner, task, err));
     }
     status = task->bits ? OHM_OK : no_memory(err);
 done:
@@ -226,8 +304,9 @@ done:
 
 int64_t ohmi_budget(const ohmi_config *config, const ohmi_layout *layout, int t, int n_tasks,
                     int64_t n_free, bool is_first_layer) {
-    if (config->method.growth == OHMI_GROWTH_DENSE) {
-        return n_free;
+    const ohmi_claim kind = ohmi_growth_traits_of(config->method.growth)->claim;
+    if (kind != OHMI_CLAIM_BUDGET) {
+        return kind == OHMI_CLAIM_FREE ? n_free : 0;
     }
     if (is_first_layer && config->method.first_layer_dense) {
         return t == 0 ? n_free : 0;
@@ -248,10 +327,13 @@ static double owned_rms(const ohmi_layer *layer, const ohmi_units *units) {
         }
         const float *w = layer->w + ohmi_layout_offset(&units->layout, u);
         const int64_t length = ohmi_layout_length(&units->layout, u);
-        for (int64_t i = 0; i < length; i++) {
-            square += (double)w[i] * (double)w[i];
+        const int64_t height = ohmi_layout_height(&units->layout, u);
+        for (int64_t row = 0; row < height; row++, w += units->layout.run) {
+            for (int64_t i = 0; i < length; i++) {
+                square += (double)w[i] * (double)w[i];
+            }
         }
-        count += (double)length;
+        count += (double)(length * height);
     }
     return count > 0 ? sqrt(square / count) : 0;
 }
@@ -277,12 +359,13 @@ static double initial_deviation(const ohmi_network *network, int layer_index,
     if (there > 0) {
         return there;
     }
-    const double density = (double)budget / (double)units->layout.n_units;
+    const ohmi_layout *layout = &units->layout;
+    const double density = (double)budget / (double)layout->n_units;
     if (!is_normed(network, layer_index)) {
         return PLAIN_DEVIATION / sqrt(density);
     }
-    const double fan_in = (double)budget * (double)units->layout.run /
-                          (double)units->layout.n_groups / (double)units->layout.k;
+    const double fan_in =
+        (double)budget * (double)layout->run / (double)layout->n_groups / (double)layout->n_blocks;
     return sqrt(2.0 / (fan_in > 1 ? fan_in : 1));
 }
 
@@ -312,16 +395,42 @@ static void claim(ohmi_learner *learner, int t, int layer_index) {
     units->made_for = 0; // `on` is scratch here
 
     // their weights, with the deviation taken before any of them counts as owned
-    const double deviation = initial_deviation(learner->network, layer_index, units, units->budget);
+    const bool is_zero = learner->traits->starts_at_zero && t > 0;
+    const double deviation =
+        is_zero ? 0 : initial_deviation(learner->network, layer_index, units, units->budget);
     for (int64_t u = 0; u < layout->n_units; u++) {
         if (!units->on[u]) {
             continue;
         }
         units->own[u] = (uint8_t)(t + 1);
-        const int64_t offset = ohmi_layout_offset(layout, u);
-        for (int64_t i = 0; i < ohmi_layout_length(layout, u); i++) {
-            layer->w[offset + i] =
-                (float)deviation * ohmi_rng_normal(&draw, (uint32_t)(offset + i));
+        for (int64_t row = 0; !is_zero && row < ohmi_layout_height(layout, u); row++) {
+            const int64_t offset = ohmi_layout_offset(layout, u) + row * layout->run;
+            for (int64_t i = 0; i < ohmi_layout_length(layout, u); i++) {
+                layer->w[offset + i] =
+                    (float)deviation * ohmi_rng_normal(&draw, (uint32_t)(offset + i));
+            }
+        }
+    }
+}
+
+void ohmi_learner_rest(ohmi_learner *learner) {
+    const ohmi_network *network = learner->network;
+    memset(learner->parameter_velocity, 0, (size_t)network->max_trainable * sizeof(float));
+    memset(learner->parameter_square, 0, (size_t)network->max_trainable * sizeof(float));
+    learner->position.mask_step = 0;
+    for (int i = 0; i < network->n_layers; i++) {
+        ohmi_units *units = &learner->units[i];
+        const size_t n = (size_t)units->layout.n_units * sizeof(float);
+        const size_t n_weights = (size_t)network->layers[i].n_weights * sizeof(float);
+        memset(units->velocity, 0, n_weights);
+        memset(units->mask_mean, 0, n);
+        memset(units->mask_square, 0, n);
+        if (units->square) {
+            memset(units->square, 0, n_weights);
+        }
+        if (units->power) {
+            memset(units->power_mean, 0, n);
+            memset(units->power_square, 0, n);
         }
     }
 }
@@ -329,36 +438,49 @@ static void claim(ohmi_learner *learner, int t, int layer_index) {
 ohm_status ohmi_learner_begin(ohmi_learner *learner, int t, ohm_error *err) {
     ohm_status status = OHM_OK;
     const ohmi_network *network = learner->network;
-    const bool is_alone = learner->config->method.growth == OHMI_GROWTH_DENSE;
+    int64_t n_chosen = 0;
     OHM_TRY(ohmi_learner_make_task(learner, t, err));
-    memset(learner->parameter_velocity, 0, (size_t)network->max_trainable * sizeof(float));
-    memset(learner->parameter_square, 0, (size_t)network->max_trainable * sizeof(float));
+    learner->phase = (ohmi_phase_state){0};
+    ohmi_learner_rest(learner);
+    if (learner->backbone_trainable) {
+        ohmi_task_parameters *task = learner->learned[t].parameters;
+        memcpy(task->trainable, learner->backbone_trainable,
+               (size_t)network->head_offset * sizeof(float));
+        memcpy(task->statistics, learner->backbone_statistics,
+               (size_t)network->n_statistics * sizeof(float));
+    }
     for (int i = 0; i < network->n_layers; i++) {
         ohmi_units *units = &learner->units[i];
-        const size_t n = (size_t)units->layout.n_units,
-                     n_weights = (size_t)network->layers[i].n_weights;
-        if (is_alone) {
+        const size_t n = (size_t)units->layout.n_units;
+        if (learner->traits->is_alone) {
             // each task from scratch with every weight: nothing of the task before is kept
             memset(units->own, 0, n);
-            memset(network->layers[i].w, 0, n_weights * sizeof(float));
-        }
-        memset(units->velocity, 0, n_weights * sizeof(float));
-        memset(units->mask_mean, 0, n * sizeof(float));
-        memset(units->mask_square, 0, n * sizeof(float));
-        if (units->square) {
-            memset(units->square, 0, n_weights * sizeof(float));
+            memset(network->layers[i].w, 0, (size_t)network->layers[i].n_weights * sizeof(float));
         }
         for (size_t u = 0; u < n; u++) {
             units->mask[u] = (float)learner->config->method.mask_init;
         }
+        if (units->power) {
+            memset(units->power, 0, n * sizeof(float));
+        }
         claim(learner, t, i);
+    }
+
+    // copies, and which they are for good where nothing is chosen
+    ohmi_copies_begin(learner);
+    if (learner->traits->has_copies) {
+        const int64_t n = ohmi_copies_room(learner, &n_chosen);
+        if (n_chosen == 0 || n_chosen == n) {
+            OHM_TRY(ohmi_copies_settle(learner, t, err));
+        }
     }
 done:
     return status;
 }
 
 void ohmi_learner_fit_steps(ohmi_learner *learner, int t) {
-    if (!learner->is_quantised || (t > 0 && learner->config->method.growth != OHMI_GROWTH_DENSE)) {
+    if (!learner->is_quantised || learner->backbone_trainable ||
+        (t > 0 && !learner->traits->is_alone)) {
         return;
     }
     for (int i = 0; i < learner->network->n_layers; i++) {
@@ -368,17 +490,30 @@ void ohmi_learner_fit_steps(ohmi_learner *learner, int t) {
     }
 }
 
+void ohmi_learner_fit_backbone(ohmi_learner *learner, int layer) {
+    ohmi_units *units = &learner->units[layer];
+    const double rms = owned_rms(&learner->network->layers[layer], units);
+    units->lsb = ohmi_grid_weight_step(&learner->weight_grid, rms > 0 ? (float)rms : 1.0f);
+}
+
 void ohmi_learner_finish(ohmi_learner *learner, int t) {
     ohmi_learned *task = &learner->learned[t];
+    const ohmi_levels *levels = &learner->levels;
     task->columns_new = task->columns_on = 0;
     ohmi_learner_prepare(learner, t, false);
     for (int i = 0; i < learner->network->n_layers; i++) {
         const ohmi_units *units = &learner->units[i];
-        memset(task->bits[i], 0, (size_t)(units->layout.n_units + 7) / 8);
-        for (int64_t u = 0; u < units->layout.n_units; u++) {
-            task->bits[i][u / 8] |= (uint8_t)(units->on[u] << (u % 8));
-            task->columns_new += units->own[u] == t + 1;
-            task->columns_on += units->on[u];
+        const int64_t n = units->layout.n_units;
+        memset(task->bits[i], 0, (size_t)ohmi_levels_bytes(levels, n));
+        for (int64_t u = 0; u < n; u++) {
+            const bool is_copied = ohmi_is_copied(units, NULL, i, u);
+            const uint8_t code = is_copied ? (uint8_t)levels->one : units->on[u];
+            ohmi_levels_set(levels, task->bits[i], u, code);
+            task->columns_new += is_copied || units->own[u] == t + 1;
+            task->columns_on += code != 0;
         }
     }
+    task->epochs = learner->position.epoch;
+    task->ratio = learner->phase.ratio;
+    ohmi_copies_gather(learner, t);
 }

@@ -6,7 +6,8 @@
 //                      none was
 //   logits_identical = whether every task gave the same test logits, bit for bit, whenever it was
 //                      measured again after a later one; null when none was
-//   mask_bytes       = one bit a unit of the shared layers, what a task's on/off column bits take
+//   mask_bytes, weights_new, weight_bytes, norm_bytes, head_bytes   as in account.h
+//   epochs           = all that the task was trained for, over its phases and rounds
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include "base/processor.h"
 #include "base/text.h"
 #include "base/thread.h"
+#include "learn/account.h"
 #include "learn/run_folder.h"
 #include "ohmwise/system.h"
 
@@ -47,14 +49,6 @@ static int64_t units_total(const ohmi_learner *learner) {
     return n;
 }
 
-static int64_t mask_bytes(const ohmi_learner *learner) {
-    int64_t n = 0;
-    for (int i = 0; i < learner->network->n_layers; i++) {
-        n += (learner->units[i].layout.n_units + 7) / 8;
-    }
-    return n;
-}
-
 ohm_status ohmi_run_write_manifest(const ohmi_run_folder *run, const ohmi_learner *learner,
                                    const char *command, ohm_error *err) {
     struct utsname machine;
@@ -78,35 +72,28 @@ ohm_status ohmi_run_write_manifest(const ohmi_run_folder *run, const ohmi_learne
         kernels->name, "kernels", kernels->description, "threads", ohmi_threads(), "seed",
         (json_int_t)learner->config->seed, "dataset", learner->tasks->source, "dataset_sha256",
         learner->tasks->sha256, "started", started, "command", typed ? typed : json_string(""));
+    if (root && learner->backbone_sha256[0]) {
+        json_object_set_new(root, "backbone_sha256", json_string(learner->backbone_sha256));
+    }
     return write_json(run, "manifest.json", root, err);
 }
 
 static json_t *task_json(const ohmi_run_folder *run, const ohmi_learner *learner, int t) {
     const ohmi_learned *l = &learner->learned[t];
     const ohmi_task *task = &learner->tasks->task[t];
+    const ohmi_account a = ohmi_account_of(learner, t);
     return json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:i, s:I, s:I, s:I, s:I, s:I}", "name", task->name,
-        "accuracy", number(l->accuracy), "accuracy_float", number(l->accuracy_float),
-        "accuracy_integer", number(l->accuracy_integer), "loss", number(l->loss), "train_seconds",
-        number(run->train_seconds[t]), "epochs", (json_int_t)learner->config->train.epochs,
-        "n_classes", task->n_classes, "n_test", (json_int_t)task->test.n, "columns_new",
-        (json_int_t)l->columns_new, "columns_on", (json_int_t)l->columns_on, "columns_total",
-        (json_int_t)units_total(learner), "mask_bytes", (json_int_t)mask_bytes(learner));
-}
-
-// how many units of a layer a task brought and how many it uses; of a network a task, all
-static void layer_counts(const ohmi_learner *learner, int layer, int t, int64_t *n_new,
-                         int64_t *n_on) {
-    const ohmi_units *units = &learner->units[layer];
-    *n_new = *n_on = 0;
-    if (learner->config->method.growth == OHMI_GROWTH_DENSE) {
-        *n_new = *n_on = units->layout.n_units;
-        return;
-    }
-    for (int64_t u = 0; u < units->layout.n_units; u++) {
-        *n_new += units->own[u] == t + 1;
-        *n_on += learner->learned[t].bits[layer][u / 8] >> (u % 8) & 1;
-    }
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+        "s:f}",
+        "name", task->name, "accuracy", number(l->accuracy), "accuracy_float",
+        number(l->accuracy_float), "accuracy_integer", number(l->accuracy_integer), "loss",
+        number(l->loss), "train_seconds", number(run->train_seconds[t]), "epochs",
+        (json_int_t)l->epochs, "n_classes", task->n_classes, "n_test", (json_int_t)task->test.n,
+        "columns_new", (json_int_t)l->columns_new, "columns_on", (json_int_t)l->columns_on,
+        "columns_total", (json_int_t)units_total(learner), "mask_bytes", (json_int_t)a.mask_bytes,
+        "weights_new", (json_int_t)a.weights_new, "weight_bytes", (json_int_t)a.weight_bytes,
+        "norm_bytes", (json_int_t)a.norm_bytes, "head_bytes", (json_int_t)a.head_bytes,
+        "pruned_ratio", l->ratio);
 }
 
 static json_t *layer_json(const ohmi_learner *learner, int i, int n_learned) {
@@ -114,7 +101,7 @@ static json_t *layer_json(const ohmi_learner *learner, int i, int n_learned) {
     json_t *tasks = json_array();
     for (int t = 0; t < n_learned; t++) {
         int64_t n_new, n_on;
-        layer_counts(learner, i, t, &n_new, &n_on);
+        ohmi_account_units(learner, i, t, &n_new, &n_on);
         json_array_append_new(
             tasks, json_pack("{s:I, s:I}", "new", (json_int_t)n_new, "on", (json_int_t)n_on));
     }
@@ -135,7 +122,7 @@ static ohm_status write_tables(const ohmi_run_folder *run, const ohmi_learner *l
     for (int i = 0; i < learner->network->n_layers; i++) {
         for (int t = 0; t < n_learned; t++) {
             int64_t n_new, n_on;
-            layer_counts(learner, i, t, &n_new, &n_on);
+            ohmi_account_units(learner, i, t, &n_new, &n_on);
             ohmi_text_printf(&text, "%s,%d,%lld,%lld,%lld\n", learner->network->layers[i].name,
                              t + 1, (long long)learner->units[i].layout.n_units, (long long)n_new,
                              (long long)n_on);
@@ -208,9 +195,13 @@ ohm_status ohmi_run_write_metrics(const ohmi_run_folder *run, const ohmi_learner
         n_parameters += learner->network->layers[i].n_weights;
         json_array_append_new(layers, layer_json(learner, i, n_learned));
     }
+    const ohmi_method *method = ohmi_method_find(learner->config->method.preset);
     json_t *root = json_pack(
-        "{s:i, s:s, s:s, s:I, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o}",
+        "{s:i, s:s, s:s, s:o, s:I, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o, "
+        "s:o}",
         "schema", 1, "name", learner->config->name, "method", learner->config->method.preset,
+        "reconstruction",
+        method && method->reconstruction ? json_string(method->reconstruction) : json_null(),
         "seed", (json_int_t)learner->config->seed, "model", learner->network->model, "dataset",
         learner->config->data.set, "quantised", (int)learner->is_quantised, "finished",
         n_learned == n, "tasks", tasks, "mean_accuracy", number(n_learned ? mean : NAN),

@@ -64,7 +64,7 @@ ohm_status ohmi_opened_check_task(const ohmi_opened *run, int task, ohm_error *e
         return ohmi_fail(err, OHM_ERR_ARGUMENT, "task %d is not learned yet, %d of %d tasks are",
                          task + 1, n_learned, run->learner->n_tasks);
     }
-    if (run->values->method.growth == OHMI_GROWTH_DENSE && task != n_learned - 1) {
+    if (run->learner->traits->is_alone && task != n_learned - 1) {
         return ohmi_fail(err, OHM_ERR_ARGUMENT,
                          "method 'dense' keeps the weights of its last task only, which is %d",
                          n_learned);

@@ -8,14 +8,15 @@
 #include "base/fail.h"
 #include "base/memory.h"
 
-// the owner of a run of single weights
-static uint8_t owner_of_run(const uint8_t *own, int64_t n) {
+// the owner of a run of n weights from the first
+static uint8_t owner_of_run(const ohmi_units *units, int64_t first, int64_t n) {
     uint8_t owner = OHMI_OWNER_FREE;
-    for (int64_t i = 0; i < n; i++) {
-        if (own[i] != OHMI_OWNER_FREE && owner != OHMI_OWNER_FREE && own[i] != owner) {
+    for (int64_t i = first; i < first + n; i++) {
+        const uint8_t own = units->own[ohmi_layout_unit_at(&units->layout, i)];
+        if (own != OHMI_OWNER_FREE && owner != OHMI_OWNER_FREE && own != owner) {
             return OHMI_OWNER_SHARED;
         }
-        owner = own[i] != OHMI_OWNER_FREE ? own[i] : owner;
+        owner = own != OHMI_OWNER_FREE ? own : owner;
     }
     return owner;
 }
@@ -35,7 +36,7 @@ static ohm_status describe(ohmi_place_layer *out, uint8_t **own, const ohmi_lear
                               .layout = units->layout,
                               .own = units->own,
                               .weight_top = (int)learner->weight_grid.top};
-    if (learner->config->method.unit == OHMI_UNIT_ELEMENT) {
+    if (learner->config->method.unit != OHMI_UNIT_COLUMN) {
         const int64_t taps = (int64_t)shape->r * shape->s;
         OHM_TRY(ohmi_layout_cut(&out->layout, shape->k, shape->c, shape->r, shape->s,
                                 rows > taps ? rows : taps, OHMI_UNIT_COLUMN, err));
@@ -45,7 +46,7 @@ static ohm_status describe(ohmi_place_layer *out, uint8_t **own, const ohmi_lear
             goto done;
         }
         for (int64_t u = 0; u < out->layout.n_units; u++) {
-            (*own)[u] = owner_of_run(units->own + ohmi_layout_offset(&out->layout, u),
+            (*own)[u] = owner_of_run(units, ohmi_layout_offset(&out->layout, u),
                                      ohmi_layout_length(&out->layout, u));
         }
         out->own = *own;
@@ -116,6 +117,14 @@ ohm_status ohmi_learner_place(ohmi_placed **out, const ohmi_learner *learner,
         status = ohmi_fail(err, OHM_ERR_ARGUMENT, "the run has learned no task yet");
         goto done;
     }
+    if (learner->traits->has_copies || learner->levels.n > 2) {
+        status = ohmi_fail(err, OHM_ERR_UNSUPPORTED,
+                           "tasks of method '%s' have %s, for which arrays have no place yet",
+                           learner->config->method.preset,
+                           learner->traits->has_copies ? "weights of their own"
+                                                       : "masks of more levels than on and off");
+        goto done;
+    }
     for (int l = 0; l < n_layers; l++) {
         OHM_TRY(describe(&layers[l], &own[l], learner, l, def.rows, err));
     }
@@ -168,7 +177,8 @@ void ohmi_learner_column_bits(uint8_t *bits, const ohmi_learner *learner, const 
     const ohmi_layout *layout = &placed->layout;
     const size_t n_bytes = (size_t)((layout->n_units + 7) / 8);
     memset(bits, 0, n_bytes);
-    if (!placed->is_head && learner->config->method.unit == OHMI_UNIT_COLUMN) {
+    if (!placed->is_head && learner->config->method.unit == OHMI_UNIT_COLUMN &&
+        learner->levels.bits == 1) {
         memcpy(bits, learner->learned[t].bits[layer], n_bytes);
         return;
     }
@@ -180,7 +190,8 @@ void ohmi_learner_column_bits(uint8_t *bits, const ohmi_learner *learner, const 
             const int64_t first = ohmi_layout_offset(layout, u);
             is_on = false;
             for (int64_t i = first; i < first + ohmi_layout_length(layout, u) && !is_on; i++) {
-                is_on = of[i / 8] >> (i % 8) & 1;
+                const int64_t unit = ohmi_layout_unit_at(&learner->units[layer].layout, i);
+                is_on = ohmi_levels_code(&learner->levels, of, unit) != 0;
             }
         }
         bits[u / 8] = (uint8_t)(bits[u / 8] | (is_on ? 1u << (u % 8) : 0u));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One training step; see step.h. The steps of growth follow RigL's schedule in growth.c.
+// One training step; see step.h. What happens beside it is the phase's (phases.h).
 #include "learn/step.h"
 
 #include <math.h>
@@ -8,9 +8,8 @@
 #include "base/fail.h"
 #include "base/simd.h"
 #include "learn/optimiser.h"
+#include "learn/phases.h"
 #include "network/whole.h"
-
-static const double pi = 3.14159265358979323846;
 
 // 0, or NaN when one of n numbers is not finite: 0 v is 0 for all others
 OHMI_SIMD static float zero_unless_lost(const float *v, int64_t n) {
@@ -31,20 +30,7 @@ OHMI_SIMD static float zero_unless_lost(const float *v, int64_t n) {
 }
 
 int64_t ohmi_steps_of_task(const ohmi_learner *learner, int t) {
-    const int64_t batch = learner->config->train.batch;
-    return (learner->tasks->task[t].train.n + batch - 1) / batch * learner->config->train.epochs;
-}
-
-// the part of the units that move at this step; 0 = an ordinary step
-static double drop_fraction(const ohmi_learner *learner, int t) {
-    const ohmi_config *config = learner->config;
-    const double step = learner->position.step;
-    const double end = config->method.grow_until * (double)ohmi_steps_of_task(learner, t);
-    if (config->method.growth != OHMI_GROWTH_DROP_AND_GROW || step < 1 || step >= end ||
-        fmod(step, (double)config->method.grow_interval) > 0.5) {
-        return 0;
-    }
-    return 0.5 * config->method.drop_fraction * (1.0 + cos(pi * step / end));
+    return ohmi_steps_of_epoch(learner, t) * ohmi_epochs_of_task(learner, t);
 }
 
 ohm_status ohmi_diverged(const ohmi_learner *learner, const char *what, ohm_error *err) {
@@ -64,7 +50,9 @@ bool ohmi_learner_is_finite(const ohmi_learner *learner) {
     const int t = (int)learner->position.task;
     float sum = 0;
     for (int i = 0; i < network->n_layers; i++) {
-        sum += zero_unless_lost(network->layers[i].w, network->layers[i].n_weights);
+        const int64_t n = network->layers[i].n_weights;
+        sum += zero_unless_lost(network->layers[i].w, n);
+        sum += learner->units[i].fresh ? zero_unless_lost(learner->units[i].fresh, n) : 0;
     }
     if (t < learner->n_tasks && learner->learned[t].parameters) {
         const ohmi_task_parameters *task = learner->learned[t].parameters;
@@ -116,26 +104,34 @@ ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch, ohm_e
     const ohmi_config *config = learner->config;
     ohmi_position *p = &learner->position;
     const int t = (int)p->task;
-    const double n_epochs = (double)config->train.epochs;
-    const double n_batches = (double)ohmi_steps_of_task(learner, t) / n_epochs;
-    const double epoch = p->epoch + p->batch / n_batches;
-    const double lr = config->train.lr * ohmi_schedule_factor(config, epoch, n_epochs);
-    const double mask_lr = config->train.mask_lr * ohmi_mask_factor(config, epoch, n_epochs);
+    const ohmi_phase *phase = ohmi_phase_now(learner);
+    const double n_epochs = (double)ohmi_phase_epochs(learner, t);
+    const double epoch =
+        p->epoch - learner->phase.first_epoch + p->batch / (double)ohmi_steps_of_epoch(learner, t);
+    double lr = config->train.lr * phase->lr(config);
+    double mask_lr = config->train.mask_lr * phase->mask_lr(config);
+    if (phase->is_scheduled) {
+        lr *= ohmi_schedule_factor(config, epoch, n_epochs);
+        mask_lr *= ohmi_mask_factor(config, epoch, n_epochs);
+    }
     double sums[2];
 
     // forward and backward with this step's weights
     double start = ohmi_now_s();
+    if (phase->before) {
+        phase->before(learner, t);
+    }
     ohmi_learner_prepare(learner, t, true);
     learner->times.mask_s += ohmi_now_s() - start;
     OHM_TRY(run_batch(learner, batch, sums, err));
 
     // drop and grow takes the place of the weights' step
-    const double alpha = drop_fraction(learner, t);
-    if (alpha > 0) {
-        ohmi_learner_grow(learner, t, alpha);
-    }
+    const bool is_replaced = phase->instead && phase->instead(learner, t);
     start = ohmi_now_s();
-    ohmi_learner_update(learner, t, lr, mask_lr, alpha > 0);
+    ohmi_learner_update(learner, t, lr, mask_lr, is_replaced);
+    if (phase->after) {
+        phase->after(learner, t);
+    }
     learner->times.optimiser_s += ohmi_now_s() - start;
 
     p->step += 1;

@@ -5,7 +5,7 @@
 
 #include "learn/learner.h"
 
-// effective weights -> forward -> loss -> backward -> drop and grow, or update.
+// effective weights -> forward -> loss -> backward -> update, or what the phase puts in its place.
 // Advances the position. OHM_ERR_NUMERIC when the loss is not finite. Allocates nothing.
 // With a part of a batch (whole.h) all parts make the step of the whole batch; every part must
 // call.
@@ -18,7 +18,7 @@ bool ohmi_learner_is_finite(const ohmi_learner *learner);
 // OHM_ERR_NUMERIC: what ("the loss") is not finite at the position.
 ohm_status ohmi_diverged(const ohmi_learner *learner, const char *what, ohm_error *err);
 
-// Steps of a whole task.
+// Steps of a whole task at most: all phases, all rounds.
 int64_t ohmi_steps_of_task(const ohmi_learner *learner, int t);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The main path of learning:
 //
-//   for each task: claim its budget -> train (masks and growth) -> freeze -> evaluate -> checkpoint
+//   for each task: claim its budget -> train, phase by phase -> freeze -> evaluate -> checkpoint
 //
 // A run can be stopped at any moment: everything that decides what comes next is in the checkpoint
 // (weights, moments, owners, masks, position; random draws depend on the position only), so a
@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/c_locale.h"
 #include "base/clock.h"
@@ -25,10 +26,13 @@
 #include "config/access.h"
 #include "data/loader.h"
 #include "data/tasks.h"
+#include "learn/account.h"
+#include "learn/backbone.h"
 #include "learn/checkpoint.h"
 #include "learn/evaluate.h"
 #include "learn/learner.h"
 #include "learn/optimiser.h"
+#include "learn/phases.h"
 #include "learn/run_folder.h"
 #include "learn/step.h"
 #include "learn/task_file.h"
@@ -56,7 +60,7 @@ static int tell(const trainer *r, ohm_event_kind kind, const char *text) {
                        .n_tasks = r->learner->n_tasks,
                        .task_name = r->learner->tasks->task[t].name,
                        .epoch = (int)p->epoch,
-                       .n_epochs = (int)r->config->train.epochs,
+                       .n_epochs = (int)ohmi_epochs_of_task(r->learner, t),
                        .step = (int64_t)p->step,
                        .n_steps = ohmi_steps_of_task(r->learner, t),
                        .seconds_left = -1,
@@ -72,7 +76,8 @@ static int tell(const trainer *r, ohm_event_kind kind, const char *text) {
         double images = 0;
         event.images_per_s = r->n_trained / r->trained_s;
         for (int i = t; i < r->learner->n_tasks; i++) {
-            images += (double)(r->learner->tasks->task[i].train.n * r->config->train.epochs);
+            images +=
+                (double)(r->learner->tasks->task[i].train.n * ohmi_epochs_of_task(r->learner, i));
         }
         images -= p->step * (double)r->config->train.batch;
         event.seconds_left = images > 0 ? images / event.images_per_s : 0;
@@ -169,11 +174,19 @@ static ohm_status train_epoch(trainer *r, ohm_error *err) {
             goto done;
         }
     }
-    const double factor =
-        ohmi_schedule_factor(r->config, p->epoch, (double)r->config->train.epochs);
+    const ohmi_phase *phase = ohmi_phase_now(l);
+    const double lr =
+        r->config->train.lr * phase->lr(r->config) *
+        (phase->is_scheduled ? ohmi_schedule_factor(r->config, p->epoch - l->phase.first_epoch,
+                                                    (double)ohmi_phase_epochs(l, t))
+                             : 1);
     OHM_TRY(row(r, "train", "loss", p->n_seen > 0 ? p->loss_sum / p->n_seen : 0, "nat", err));
     OHM_TRY(row(r, "train", "accuracy", p->n_seen > 0 ? p->n_right / p->n_seen : 0, "1", err));
-    OHM_TRY(row(r, "train", "lr", r->config->train.lr * factor, "1", err));
+    OHM_TRY(row(r, "train", "lr", lr, "1", err));
+    if (ohmi_n_phases(l) > 1) {
+        OHM_TRY(row(r, "train", "phase", l->phase.phase, "1", err));
+        OHM_TRY(row(r, "train", "round", l->phase.round, "1", err));
+    }
     if (l->tasks->task[t].validation.n > 0) {
         ohmi_evaluation held_out;
         ohmi_learner_prepare(l, t, false);
@@ -183,6 +196,7 @@ static ohm_status train_epoch(trainer *r, ohm_error *err) {
         OHM_TRY(row(r, "validation", "accuracy", held_out.accuracy, "1", err));
     }
     (void)tell(r, OHM_EVENT_EPOCH, NULL);
+    l->phase.train_accuracy = p->n_seen > 0 ? p->n_right / p->n_seen : 0;
     p->epoch += 1;
     p->batch = p->loss_sum = p->n_right = p->n_seen = 0;
 done:
@@ -220,7 +234,7 @@ static ohm_status finish_task(trainer *r, ohm_error *err) {
     ohmi_learner *l = r->learner;
     ohmi_position *p = &l->position;
     const int t = (int)p->task;
-    const bool keeps_earlier = r->config->method.growth != OHMI_GROWTH_DENSE;
+    const bool keeps_earlier = !l->traits->is_alone;
     ohmi_learner_finish(l, t);
     for (int j = 0; j <= t; j++) {
         if (j == t || (keeps_earlier && r->config->run.evaluate == OHMI_EVALUATE_ALL)) {
@@ -247,8 +261,8 @@ static ohm_status finish_task(trainer *r, ohm_error *err) {
                            .task = t,
                            .n_tasks = l->n_tasks,
                            .task_name = task->name,
-                           .epoch = (int)r->config->train.epochs,
-                           .n_epochs = (int)r->config->train.epochs,
+                           .epoch = (int)p->epoch,
+                           .n_epochs = (int)p->epoch,
                            .seconds_left = -1,
                            .test_accuracy = l->learned[t].accuracy,
                            .train_seconds = r->run.train_seconds[t],
@@ -256,17 +270,34 @@ static ohm_status finish_task(trainer *r, ohm_error *err) {
                            .columns_on = (int64_t)l->learned[t].columns_on};
         for (int i = 0; i < l->network->n_layers; i++) {
             event.columns_total += l->units[i].layout.n_units;
-            event.mask_bytes += (l->units[i].layout.n_units + 7) / 8;
         }
+        event.mask_bytes = ohmi_account_of(l, t).mask_bytes;
         (void)r->def->sink(r->def->context, &event);
     }
     ohmi_run_log(&r->run, "task %d '%s' learned: accuracy %.4f", t + 1, l->tasks->task[t].name,
                  l->learned[t].accuracy);
     p->task += 1;
     p->epoch = p->batch = p->step = p->mask_step = p->is_started = 0;
+    l->phase = (ohmi_phase_state){0};
     OHM_TRY(save(r, err));
     if (r->is_first) {
         OHM_TRY(ohmi_run_write_metrics(&r->run, l, r->is_identical, err));
+    }
+done:
+    return status;
+}
+
+// what follows an epoch: the next one, round or phase
+static ohm_status end_epoch(trainer *r, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_learner *l = r->learner;
+    const ohmi_phase_state before = l->phase;
+    const int t = (int)l->position.task;
+    OHM_TRY(ohmi_phase_after_epoch(l, t, err));
+    if (!ohmi_phases_are_over(l) &&
+        (l->phase.first_epoch > before.first_epoch || l->phase.phase > before.phase)) {
+        const ohmi_phase *phase = ohmi_phase_now(l);
+        ohmi_run_log(&r->run, "task %d: %s, round %d", t + 1, phase->name, (int)l->phase.round + 1);
     }
 done:
     return status;
@@ -280,14 +311,16 @@ static ohm_status learn_tasks(trainer *r, ohm_error *err) {
         const int t = (int)p->task;
         if (p->is_started < 0.5) {
             OHM_TRY(ohmi_learner_begin(l, t, err));
+            ohmi_phase_enter(l, t);
             p->is_started = 1;
             ohmi_run_log(&r->run, "task %d '%s' begins", t + 1, l->tasks->task[t].name);
         }
-        while (p->epoch < (double)r->config->train.epochs) {
+        while (!ohmi_phases_are_over(l)) {
             if (p->batch < 0.5) {
                 ohmi_learner_fit_steps(l, t);
             }
             OHM_TRY(train_epoch(r, err));
+            OHM_TRY(end_epoch(r, err));
         }
         OHM_TRY(finish_task(r, err));
     }
@@ -295,11 +328,25 @@ done:
     return status;
 }
 
+// a run that begins reads its backbone before its folder is touched; one that goes on has it
+static ohm_status begin_with_backbone(ohmi_learner *learner, const ohm_learn_def *def,
+                                      ohm_error *err) {
+    char path[1024];
+    struct stat info;
+    (void)snprintf(path, sizeof path, "%.990s/checkpoints/last.safetensors", def->run_folder);
+    const bool goes_on = !def->force && stat(path, &info) == 0;
+    if (goes_on || learner->config->method.start != OHMI_START_BACKBONE) {
+        return OHM_OK;
+    }
+    return ohmi_backbone_read(learner, def->run_folder, err);
+}
+
 // opens the run folder, or goes on from what is there; only the first part
 static ohm_status open_run(trainer *r, const ohm_config *config, bool *has_checkpoint,
                            ohm_error *err) {
     ohm_status status = OHM_OK;
     char path[1024];
+    OHM_TRY(begin_with_backbone(r->learner, r->def, err));
     OHM_TRY(ohmi_run_open(&r->run, r->def->run_folder, config, r->learner->n_tasks, r->def->force,
                           has_checkpoint, err));
     if (*has_checkpoint) {

@@ -35,23 +35,46 @@ static void test_expansion(void **state) {
         ohmi_unit unit;
         ohmi_estimator estimator;
         ohmi_growth growth;
+        int n_levels;
+        bool is_reconstruction;
     } rows[] = {
         {"xst", OHMI_START_SCRATCH, OHMI_UNIT_COLUMN, OHMI_ESTIMATOR_GUMBEL,
-         OHMI_GROWTH_DROP_AND_GROW},
+         OHMI_GROWTH_DROP_AND_GROW, 2, false},
         {"xst-element", OHMI_START_SCRATCH, OHMI_UNIT_ELEMENT, OHMI_ESTIMATOR_GUMBEL,
-         OHMI_GROWTH_DROP_AND_GROW},
-        {"dense", OHMI_START_SCRATCH, OHMI_UNIT_COLUMN, OHMI_ESTIMATOR_NONE, OHMI_GROWTH_DENSE},
+         OHMI_GROWTH_DROP_AND_GROW, 2, false},
+        {"dense", OHMI_START_SCRATCH, OHMI_UNIT_COLUMN, OHMI_ESTIMATOR_NONE, OHMI_GROWTH_DENSE, 2,
+         false},
+        {"finetune", OHMI_START_BACKBONE, OHMI_UNIT_COLUMN, OHMI_ESTIMATOR_NONE, OHMI_GROWTH_ALL, 2,
+         false},
+        {"piggyback", OHMI_START_BACKBONE, OHMI_UNIT_ELEMENT, OHMI_ESTIMATOR_THRESHOLD,
+         OHMI_GROWTH_NONE, 2, false},
+        {"packnet", OHMI_START_SCRATCH, OHMI_UNIT_ELEMENT, OHMI_ESTIMATOR_NONE,
+         OHMI_GROWTH_PRUNE_ONCE, 2, false},
+        {"cpg", OHMI_START_SCRATCH, OHMI_UNIT_ELEMENT, OHMI_ESTIMATOR_THRESHOLD,
+         OHMI_GROWTH_PRUNE_GRADUALLY, 2, false},
+        {"xbm", OHMI_START_BACKBONE, OHMI_UNIT_COLUMN, OHMI_ESTIMATOR_GUMBEL, OHMI_GROWTH_NONE, 2,
+         false},
+        {"xma", OHMI_START_BACKBONE, OHMI_UNIT_COLUMN, OHMI_ESTIMATOR_GUMBEL, OHMI_GROWTH_NONE, 4,
+         true},
+        {"xma2", OHMI_START_BACKBONE, OHMI_UNIT_COLUMN, OHMI_ESTIMATOR_GUMBEL, OHMI_GROWTH_CHOOSE,
+         4, true},
     };
     size_t n_rows = 0;
     for (; ohmi_method_names[n_rows] != NULL; n_rows++) {
-        assert_non_null(ohmi_method_find(ohmi_method_names[n_rows]));
+        const ohmi_method *method = ohmi_method_find(ohmi_method_names[n_rows]);
+        assert_non_null(method);
+        assert_string_equal(method->name, rows[n_rows].name);
+        assert_true((method->reconstruction != NULL) == rows[n_rows].is_reconstruction);
+        assert_true(method->meaning[0] && method->source[0]);
     }
     assert_int_equal(n_rows, sizeof rows / sizeof *rows);
     assert_null(ohmi_method_find("none"));
     for (size_t i = 0; i < n_rows; i++) {
         char text[64];
         ohm_error err = {0};
-        snprintf(text, sizeof text, "method: %s\n", rows[i].name);
+        const bool has_backbone = rows[i].start == OHMI_START_BACKBONE;
+        snprintf(text, sizeof text, "method: {preset: %s%s}\n", rows[i].name,
+                 has_backbone ? ", backbone: runs/first" : "");
         ohm_config *config = loaded(text);
         assert_int_equal(ohm_config_check(config, &err), OHM_OK);
         const ohmi_config *v = ohmi_config_values(config);
@@ -60,15 +83,18 @@ static void test_expansion(void **state) {
         assert_int_equal(v->method.unit, rows[i].unit);
         assert_int_equal(v->method.estimator, rows[i].estimator);
         assert_int_equal(v->method.growth, rows[i].growth);
-        assert_int_equal(v->method.levels.n, 2);
-        assert_true(v->method.levels.v[0] == 0 && v->method.levels.v[1] == 1);
+        assert_int_equal(v->method.levels.n, rows[i].n_levels);
+        assert_true(v->method.levels.v[0] == 0 && v->method.levels.v[rows[i].n_levels / 2] == 1);
 
         // a second check changes nothing; another method replaces all of it
         const ohm_config before = *config;
         assert_int_equal(ohm_config_check(config, &err), OHM_OK);
         assert_memory_equal(config, &before, sizeof before);
         for (size_t j = 0; j < n_rows; j++) {
+            const bool needs_backbone = rows[j].start == OHMI_START_BACKBONE;
             assert_int_equal(ohm_config_set(config, "method", rows[j].name, &err), OHM_OK);
+            assert_int_equal(
+                ohm_config_set(config, "method.backbone", needs_backbone ? "b" : "", &err), OHM_OK);
             assert_int_equal(ohm_config_check(config, &err), OHM_OK);
             assert_int_equal(v->method.unit, rows[j].unit);
             assert_int_equal(v->method.estimator, rows[j].estimator);
@@ -110,7 +136,28 @@ static void test_combinations(void **state) {
         int line, column; // of the value that is blamed; 0 when it is a default
         const char *message, *hint;
     } rows[] = {
-        {"method: {start: backbone}", OHM_ERR_UNSUPPORTED, 1, 17, "'method.start'", "scratch"},
+        {"method: {start: backbone}", OHM_ERR_CONFIG, 1, 17, "names no run", "method.backbone"},
+        {"method: xbm", OHM_ERR_CONFIG, 0, 0, "names no run", "method.backbone"},
+        {"method: {backbone: runs/a}", OHM_ERR_CONFIG, 1, 20, "'method.start' is 'scratch'",
+         "backbone"},
+        {"method:\n  backbone_task: 1", OHM_ERR_CONFIG, 2, 18, "'method.backbone_task' is set",
+         "backbone"},
+        {"method: {preset: xbm, backbone: r, growth: dense}", OHM_ERR_CONFIG, 1, 44,
+         "nothing is left of a backbone", "all"},
+        {"method: {preset: xbm, backbone: r, growth: all}", OHM_ERR_CONFIG, 0, 0, "left to mask",
+         "none"},
+        {"method: {growth: all, estimator: none}", OHM_ERR_CONFIG, 1, 18, "no backbone to copy",
+         "dense"},
+        {"method: {growth: choose}", OHM_ERR_CONFIG, 1, 18, "no backbone", "backbone"},
+        {"method:\n  levels: [0, 1, 3]", OHM_ERR_CONFIG, 2, 11, "no power of two", "nearest"},
+        {"method:\n  levels: [0, 1, 2]\n  estimator: none", OHM_ERR_CONFIG, 2, 11, "3 levels",
+         "gumbel"},
+        {"method: {levels: [0, 0.3, 1], estimator: nearest}", OHM_ERR_CONFIG, 1, 18,
+         "multiple of 1/256", "0.5"},
+        {"method:\n  levels: [0, 2, 1]", OHM_ERR_CONFIG, 2, 11, "does not rise from 0", "[0, 1]"},
+        {"method:\n  levels: [0.5, 1]", OHM_ERR_CONFIG, 2, 11, "does not rise from 0", "[0, 1]"},
+        {"method: {preset: cpg, goal: 0.8}", OHM_ERR_CONFIG, 1, 29, "held out", "data.validation"},
+        {"method:\n  prune_ratios: [0.5, 0.2]", OHM_ERR_CONFIG, 2, 17, "does not rise", "small"},
         {"method:\n  levels: [0, 2]", OHM_ERR_CONFIG, 2, 11, "'method.levels'", "[0, 1]"},
         {"method:\n  levels: []", OHM_ERR_CONFIG, 2, 11, "'method.levels'", "[0, 1]"},
         {"method:\n  growth: none", OHM_ERR_CONFIG, 2, 11, "never learns", "drop_and_grow"},
@@ -166,6 +213,14 @@ static void test_good_combinations(void **state) {
         "method: {density_first: 0.3, density_rest: 0.7}",
         "train: {milestones: [], mask_milestones: [0.1]}",
         "train: {epochs: 2, warmup: 2}",
+        "method: {preset: xma, backbone: r, levels: [0, 0.125, 0.25, 0.5, 1, 2, 4, 8]}",
+        "method: {preset: xma, backbone: r, estimator: nearest, levels: [0, 0.75, 1, 1.5]}",
+        "method: {preset: xst, levels: [0, 0.5, 1]}",
+        "method: {preset: xst, start: backbone, backbone: r}",
+        "method: {preset: xbm, backbone: r, estimator: none, unit: pe}",
+        "method: {preset: packnet, unit: column, estimator: threshold}",
+        "method: {preset: cpg, goal: 0.8}\ndata: {validation: 0.1}",
+        "method: {preset: xma2, backbone: r, estimator: none, levels: [0, 1]}",
         "data: {split: sets, set: 'a, b'}",
         "data: {split: classes, classes: '0;1'}",
     };

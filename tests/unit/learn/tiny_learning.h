@@ -12,6 +12,7 @@
 #include "data/loader.h"
 #include "learn/evaluate.h"
 #include "learn/learner.h"
+#include "learn/phases.h"
 #include "learn/step.h"
 
 enum {
@@ -174,8 +175,9 @@ static inline void tiny_learn(tiny_learning *l, int t, tiny_watch *before, tiny_
     p->task = t;
     p->epoch = p->batch = p->step = p->mask_step = 0;
     assert_int_equal(ohmi_learner_begin(l->learner, t, NULL), OHM_OK);
+    ohmi_phase_enter(l->learner, t);
     p->is_started = 1;
-    for (; p->epoch < (double)l->values->train.epochs; p->epoch += 1) {
+    while (!ohmi_phases_are_over(l->learner)) {
         ohmi_learner_fit_steps(l->learner, t);
         p->batch = p->loss_sum = p->n_right = p->n_seen = 0;
         ohmi_loader_start(l->loader, t, &l->tasks.task[t].train, (int)p->epoch, 0);
@@ -193,10 +195,14 @@ static inline void tiny_learn(tiny_learning *l, int t, tiny_watch *before, tiny_
                 after(l->learner, t, context);
             }
         }
+        l->learner->phase.train_accuracy = p->n_right / p->n_seen;
+        p->epoch += 1;
+        assert_int_equal(ohmi_phase_after_epoch(l->learner, t, NULL), OHM_OK);
     }
     ohmi_learner_finish(l->learner, t);
     p->task = t + 1;
     p->epoch = p->batch = p->step = p->mask_step = p->is_started = 0;
+    l->learner->phase = (ohmi_phase_state){0};
 }
 
 // The test logits of a task, (TINY_TEST, n_classes), into out.
