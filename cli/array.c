@@ -54,6 +54,7 @@ static const ohmcli_option options[] = {
      .value = "FILE.cir",
      .help = "write the array for SPICE, with the first vector",
      .complete = OHMCLI_COMPLETE_FILE},
+    {.name = "estimate", .value = "SWEEPS", .help = "a quick estimate, with a bound of its error"},
     {.name = "check",
      .value = "N",
      .help = "solve all node voltages of the first N vectors and compare"},
@@ -107,13 +108,14 @@ static int print_json(const ohm_array_result *r, const ohm_array_def *def) {
                                                   "kirchhoff_residual", r->kirchhoff_residual,
                                                   "difference", r->check_difference);
     json_t *root = json_pack(
-        "{s:i, s:i, s:i, s:I, s:s, s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f}, s:f, s:f, s:f, s:o}",
+        "{s:i, s:i, s:i, s:I, s:s, s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f}, s:f, s:f, s:f, s:o, s:o}",
         "schema", 1, "rows", r->rows, "columns", r->columns, "vectors", (json_int_t)r->n_vectors,
         "cells", cell_choices[def->cells == OHM_CELLS_1T1R], "wires", "word_ohm", w->word_ohm,
         "bit_ohm", w->bit_ohm, "source_ohm", w->source_ohm < 0 ? w->word_ohm : w->source_ohm,
         "sense_ohm", w->sense_ohm < 0 ? w->bit_ohm : w->sense_ohm, "conductance", "least_siemens",
         r->least_siemens, "most_siemens", r->most_siemens, "mean_error", r->mean_error,
-        "most_error", r->most_error, "solve_s", r->solve_s, "check", check);
+        "most_error", r->most_error, "solve_s", r->solve_s, "error_bound",
+        def->n_sweeps > 0 ? json_real(r->error_bound) : json_null(), "check", check);
     if (root == NULL) {
         return ohmcli_fail(OHMCLI_FAILED, "out of memory");
     }
@@ -123,13 +125,16 @@ static int print_json(const ohm_array_result *r, const ohm_array_def *def) {
     return OHMCLI_DONE;
 }
 
-static void print_table(const ohm_array_result *r) {
+static void print_table(const ohm_array_result *r, const ohm_array_def *def) {
     printf("array            %d rows x %d columns, %g to %g siemens\n", r->rows, r->columns,
            r->least_siemens, r->most_siemens);
     printf("vectors          %lld\n", (long long)r->n_vectors);
     printf("wires take away  %.4g %% of the currents on average, %.4g %% of the largest at most\n",
            100 * r->mean_error, 100 * r->most_error);
-    printf("solved in        %.4g s\n", r->solve_s);
+    printf("%s        %.4g s\n", def->n_sweeps > 0 ? "estimated in" : "solved in   ", r->solve_s);
+    if (def->n_sweeps > 0) {
+        printf("bound of errors  %.4g %% of the largest current\n", 100 * r->error_bound);
+    }
     if (r->n_checked > 0) {
         printf("check            %d vectors: Kirchhoff residual %.2g, currents differ by %.2g\n",
                r->n_checked, r->kirchhoff_residual, r->check_difference);
@@ -161,6 +166,7 @@ int ohmcli_array(int argc, char **argv) {
     if (!parse_wire(&call, &def.wires) ||
         !ohmcli_real(&call, "source-ohm", 0, 1e40, &def.wires.source_ohm) ||
         !ohmcli_real(&call, "sense-ohm", 0, 1e40, &def.wires.sense_ohm) ||
+        !ohmcli_integer(&call, "estimate", 1, 1000, &def.n_sweeps) ||
         !ohmcli_integer(&call, "check", 0, 1000000, &def.n_check) ||
         !ohmcli_integer(&call, "threads", 0, 256, &threads)) {
         return OHMCLI_USAGE;
@@ -181,6 +187,6 @@ int ohmcli_array(int argc, char **argv) {
     if (ohmcli_has(&call, "json")) {
         return print_json(&result, &def);
     }
-    print_table(&result);
+    print_table(&result, &def);
     return OHMCLI_DONE;
 }

@@ -57,6 +57,16 @@ OHM_API OHM_NODISCARD ohm_status ohm_array_currents(double *current, const doubl
                                                     int64_t n_vectors, ohm_cells cells,
                                                     const ohm_wires *wires, ohm_error *err);
 
+// An estimate of the effective matrix in a few passes over the cells, for sweeps of many arrays,
+// and how far it may be off: for voltages that lie, together with 0, within an interval of U volt,
+// no current of column j differs from the exact one by more than U * bound[j] (columns; amperes for
+// 1 V), rounding of about 1e-13 apart. n_sweeps, 0 .. 1000, makes both smaller; beyond 3 little is
+// gained unless wires take most of the voltage. May be in place.
+OHM_API OHM_NODISCARD ohm_status ohm_array_estimate(double *effective, double *bound,
+                                                    const double *conductance, int rows,
+                                                    int columns, int n_sweeps,
+                                                    const ohm_wires *wires, ohm_error *err);
+
 // current (n_vectors x columns) = voltage (n_vectors x rows; finite) effective (rows x columns):
 // the plain product, over all threads.
 OHM_API OHM_NODISCARD ohm_status ohm_array_product(double *current, const double *effective,
@@ -72,7 +82,8 @@ typedef struct {
     const char *netlist_path;     // written: SPICE, with the voltages of the first vector, else 1 V
     ohm_wires wires;
     ohm_cells cells;
-    int n_check; // vectors whose node voltages are solved as well, to check the currents
+    int n_sweeps; // > 0: the estimate with so many sweeps instead of the exact matrix
+    int n_check;  // vectors whose node voltages are solved as well, to check the currents
 } ohm_array_def;
 
 typedef struct {
@@ -82,6 +93,7 @@ typedef struct {
     double most_siemens;       //
     double mean_error;         // sum |current - ideal product| / sum |ideal product|
     double most_error;         // max |current - ideal product| / max |ideal product|
+    double error_bound;        // of the currents' errors, over max |current|; 0 when exact
     double solve_s;            // seconds of the effective matrix, or of the vectors (1T1R)
     int n_checked;             // vectors
     double kirchhoff_residual; // largest of a node over the largest current in the array

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "crossbar/wires.h"
+#include "crossbar/wires_estimate.h"
 
 ohm_status ohm_array_effective(double *effective, const double *conductance, int rows, int columns,
                                const ohm_wires *wires, ohm_error *err) {
@@ -20,6 +21,22 @@ ohm_status ohm_array_effective(double *effective, const double *conductance, int
     ohmi_wires_effective(effective, conductance, w);
 done:
     ohmi_wires_free(&w);
+    return status;
+}
+
+ohm_status ohm_array_estimate(double *effective, double *bound, const double *conductance, int rows,
+                              int columns, int n_sweeps, const ohm_wires *wires, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_wires_estimate *e = NULL;
+    if (n_sweeps < 0 || n_sweeps > 1000) {
+        return ohmi_fail(err, OHM_ERR_ARGUMENT, "'n_sweeps' is %d, allowed are 0 to 1000",
+                         n_sweeps);
+    }
+    OHM_TRY(ohmi_wires_estimate_new(&e, rows, columns, wires, err));
+    OHM_TRY(ohmi_wires_check_cells(conductance, rows, columns, -1, err));
+    ohmi_wires_estimate_run(effective, bound, conductance, n_sweeps, e);
+done:
+    ohmi_wires_estimate_free(&e);
     return status;
 }
 

@@ -23,6 +23,7 @@ typedef struct {
     double *conductance; // (rows x columns)
     double *voltage;     // (n_vectors x rows)
     double *effective;   // (rows x columns)
+    double *bound;       // (columns) of an estimate
     double *current;     // (n_vectors x columns)
     double *ideal;       // (n_vectors x columns)
 } job;
@@ -31,6 +32,7 @@ static void job_clear(job *j) {
     ohmi_free(j->conductance);
     ohmi_free(j->voltage);
     ohmi_free(j->effective);
+    ohmi_free(j->bound);
     ohmi_free(j->current);
     ohmi_free(j->ideal);
 }
@@ -146,8 +148,12 @@ static ohm_status solve(job *j, ohm_array_result *result, ohm_error *err) {
                                     j->n_vectors, def->cells, &def->wires, err);
     } else {
         OHM_TRY(new_doubles(&j->effective, (int64_t)j->rows * j->columns, err));
-        OHM_TRY(ohm_array_effective(j->effective, j->conductance, j->rows, j->columns, &def->wires,
-                                    err));
+        OHM_TRY(new_doubles(&j->bound, j->columns, err));
+        OHM_TRY(def->n_sweeps > 0
+                    ? ohm_array_estimate(j->effective, j->bound, j->conductance, j->rows,
+                                         j->columns, def->n_sweeps, &def->wires, err)
+                    : ohm_array_effective(j->effective, j->conductance, j->rows, j->columns,
+                                          &def->wires, err));
         status = ohm_array_product(j->current, j->effective, j->rows, j->columns, j->voltage,
                                    j->n_vectors, err);
     }
@@ -174,6 +180,20 @@ static double ratio_or_0(double a, double b) {
     return b > 0 ? a / b : 0;
 }
 
+// The largest bound of an estimated current over the largest current.
+static double error_bound(const job *j) {
+    double most = 0;
+    for (int64_t v = 0; v < j->n_vectors; v++) {
+        double low = 0, high = 0;
+        for (int i = 0; i < j->rows; i++) {
+            low = fmin(low, j->voltage[v * j->rows + i]);
+            high = fmax(high, j->voltage[v * j->rows + i]);
+        }
+        most = fmax(most, (high - low) * largest(j->bound, NULL, j->columns));
+    }
+    return ratio_or_0(most, largest(j->current, NULL, j->n_vectors * j->columns));
+}
+
 static void summarise(const job *j, ohm_array_result *result) {
     const int64_t n_cells = (int64_t)j->rows * j->columns, n = j->n_vectors * j->columns;
     result->rows = j->rows;
@@ -192,6 +212,7 @@ static void summarise(const job *j, ohm_array_result *result) {
         sum_ideal += fabs(j->ideal[i]);
     }
     result->mean_error = ratio_or_0(sum, sum_ideal);
+    result->error_bound = j->bound != NULL ? error_bound(j) : 0;
     result->most_error = ratio_or_0(largest(j->current, j->ideal, n), largest(j->ideal, NULL, n));
 }
 
@@ -264,6 +285,9 @@ ohm_status ohm_array_run(ohm_array_result *result, const ohm_array_def *def, ohm
         return ohmi_fail(err, OHM_ERR_ARGUMENT,
                          "1T1R cells have no effective matrix: which of them are connected "
                          "depends on the voltages");
+    }
+    if (def->n_sweeps > 0 && def->cells == OHM_CELLS_1T1R) {
+        return ohmi_fail(err, OHM_ERR_ARGUMENT, "1T1R cells have no estimate, only exact currents");
     }
     ohm_wires checked;
     OHM_TRY(ohmi_wires_check(&checked, &def->wires, err));

@@ -51,6 +51,16 @@ done:
     return status;
 }
 
+ohm_status ohmi_wires_check_size(int rows, int columns, ohm_error *err) {
+    if (rows < 1 || columns < 1 || rows > OHMI_WIRES_MOST_CELLS ||
+        columns > OHMI_WIRES_MOST_CELLS) {
+        return ohmi_fail(err, OHM_ERR_ARGUMENT,
+                         "an array of %d x %d cells, allowed are 1 to %d rows and columns", rows,
+                         columns, OHMI_WIRES_MOST_CELLS);
+    }
+    return OHM_OK;
+}
+
 ohm_status ohmi_wires_check_cells(const double *conductance, int rows, int columns, int64_t array,
                                   ohm_error *err) {
     for (int64_t at = 0; at < (int64_t)rows * columns; at++) {
@@ -89,12 +99,7 @@ ohm_status ohmi_wires_new(ohmi_wires **out, int rows, int columns, ohm_cells cel
                           const ohm_wires *wires, ohm_error *err) {
     ohm_status status = OHM_OK;
     *out = NULL;
-    if (rows < 1 || columns < 1 || rows > OHMI_WIRES_MOST_CELLS ||
-        columns > OHMI_WIRES_MOST_CELLS) {
-        return ohmi_fail(err, OHM_ERR_ARGUMENT,
-                         "an array of %d x %d cells, allowed are 1 to %d rows and columns", rows,
-                         columns, OHMI_WIRES_MOST_CELLS);
-    }
+    OHM_TRY(ohmi_wires_check_size(rows, columns, err));
     const size_t n = (size_t)rows * (size_t)columns;
     const size_t longer = (size_t)(rows > columns ? rows : columns);
     ohmi_wires *w = *out = ohmi_alloc(1, sizeof *w);

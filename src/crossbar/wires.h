@@ -20,6 +20,8 @@ enum { OHMI_WIRES_MOST_CELLS = 16384 }; // of a row or a column
 
 // Checks wires and writes them with the defaults filled in.
 OHM_NODISCARD ohm_status ohmi_wires_check(ohm_wires *out, const ohm_wires *wires, ohm_error *err);
+// Checks the size of an array.
+OHM_NODISCARD ohm_status ohmi_wires_check_size(int rows, int columns, ohm_error *err);
 // Checks conductance (rows x columns) and names the first cell at fault; array < 0: do not say
 // which array it is of.
 OHM_NODISCARD ohm_status ohmi_wires_check_cells(const double *conductance, int rows, int columns,
