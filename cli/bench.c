@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `ohmwise bench`: times training steps, forward passes, the loader and single products, in turn
-// with PyTorch where that is installed and does the same (products: with oneDNN, inside).
+// with PyTorch where that is installed and does the same (products: with oneDNN, inside). Arrays
+// with wires have a file of their own, bench_wires.c.
 //
 // A busy machine slows both sides alike only while they run side by side in time, so the two take
 // turns, round by round; what is printed are medians over the rounds and ratios of medians:
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench.h"
 #include "cli.h"
 #include "ohmwise/config.h"
 #include "ohmwise/system.h"
@@ -34,7 +36,8 @@ static const struct {
 };
 enum { N_BENCHES = sizeof table / sizeof table[0] };
 
-static const char *const benches[] = {"train", "inference", "data", "kernels", NULL};
+static const char *const benches[] = {"train", "inference", "data", "kernels", "wires", NULL};
+static const char *const size_choices[] = {"64", "72", "128", "256", NULL};
 static const char *const peer_choices[] = {"auto", "none", NULL};
 
 static const ohmcli_option options[] = {
@@ -48,14 +51,19 @@ static const ohmcli_option options[] = {
     {.name = "rounds", .value = "K", .help = "turns of both sides (3; kernels 1)"},
     {.name = "threads", .letter = 'j', .value = "N", .help = "threads of both sides, 0 = all CPUs"},
     {.name = "way", .value = "WAY", .help = "only one of them, as the document calls it"},
+    {.name = "size",
+     .value = "N",
+     .help = "wires: only arrays of N x N: 64, 72, 128 or 256",
+     .choices = size_choices},
+    {.name = "arrays", .value = "N", .help = "wires: arrays of 72 x 72 for a network (300)"},
     {.name = "peer", .value = "WHICH", .help = "auto or none", .choices = peer_choices},
     {0},
 };
 
 const ohmcli_command ohmcli_bench_command = {
     .name = "bench",
-    .summary = "Time training, inference, the loader or single kernels; one JSON document",
-    .operands = "train|inference|data|kernels",
+    .summary = "Time training, inference, the loader, kernels or wires; one JSON document",
+    .operands = "train|inference|data|kernels|wires",
     .min_operands = 1,
     .max_operands = 1,
     .example = "bench train --model vgg16_bn --expand 1.5 --batch 32",
@@ -264,7 +272,7 @@ static int contest_run(ohmcli_contest *contest) {
 
 // Looks for the peer. Without one the benchmark is of this program alone, and says so.
 static void find_peer(ohmcli_contest *contest) {
-    contest->python = ohmcli_peer_python();
+    contest->python = ohmcli_peer_python("torch");
     if (contest->python != NULL &&
         !ohmcli_find_companion(contest->script, sizeof contest->script, "tools/peer_torch.py")) {
         contest->python = NULL;
@@ -274,11 +282,41 @@ static void find_peer(ohmcli_contest *contest) {
     }
 }
 
+static int bench_wires(const ohmcli_call *call) {
+    static const char *const known[] = {"size", "arrays", "rounds", "peer"};
+    enum { N_KNOWN = sizeof known / sizeof known[0] };
+    const char *peer = ohmcli_value(call, "peer"), *size = ohmcli_value(call, "size");
+    ohmcli_bench_wires_def def = {.size = size != NULL ? atoi(size) : 0,
+                                  .n_arrays = 300,
+                                  .rounds = 3,
+                                  .has_peers = peer == NULL || strcmp(peer, "auto") == 0};
+    for (const ohmcli_option *option = options; option->name != NULL; option++) {
+        int k = 0;
+        while (k < N_KNOWN && strcmp(known[k], option->name) != 0) {
+            k++;
+        }
+        if (k == N_KNOWN && ohmcli_has(call, option->name)) {
+            return ohmcli_usage(call->command, "'bench wires' takes no '--%s'", option->name);
+        }
+    }
+    if (!ohmcli_integer(call, "arrays", 0, 100000, &def.n_arrays) ||
+        !ohmcli_integer(call, "rounds", 1, MAX_ROUNDS, &def.rounds)) {
+        return OHMCLI_USAGE;
+    }
+    return ohmcli_bench_wires(&def);
+}
+
 int ohmcli_bench(int argc, char **argv) {
     ohmcli_call call;
     const int done = ohmcli_parse(&call, &ohmcli_bench_command, argc, argv);
     if (done >= 0) {
         return done;
+    }
+    if (strcmp(call.operands[0], "wires") == 0) {
+        return bench_wires(&call);
+    }
+    if (ohmcli_has(&call, "size") || ohmcli_has(&call, "arrays")) {
+        return ohmcli_usage(&ohmcli_bench_command, "'--size' and '--arrays' are for 'bench wires'");
     }
     int bench = 0;
     while (bench < N_BENCHES && strcmp(call.operands[0], table[bench].name) != 0) {
@@ -286,7 +324,7 @@ int ohmcli_bench(int argc, char **argv) {
     }
     if (bench == N_BENCHES) {
         return ohmcli_usage(&ohmcli_bench_command,
-                            "no benchmark '%s', there are: train, inference, data, kernels",
+                            "no benchmark '%s', there are: train, inference, data, kernels, wires",
                             call.operands[0]);
     }
     int threads = 0;

@@ -56,11 +56,13 @@ static bool succeeded(pid_t child) {
     return waited == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-const char *ohmcli_peer_python(void) {
-    // Debian's own first: its package of torch is for that one only
+const char *ohmcli_peer_python(const char *module) {
+    // Debian's own first: its packages of modules are for that one only
     static const char *const pythons[] = {"/usr/bin/python3", "python3"};
+    char program[64];
+    snprintf(program, sizeof program, "import %s", module);
     for (size_t i = 0; i < sizeof pythons / sizeof pythons[0]; i++) {
-        const char *const arguments[] = {pythons[i], "-c", "import torch", NULL};
+        const char *const arguments[] = {pythons[i], "-c", program, NULL};
         const pid_t child = start(arguments, NULL);
         if (child > 0 && succeeded(child)) {
             return pythons[i];

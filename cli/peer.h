@@ -6,8 +6,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-// The python that has torch, or NULL when there is none.
-const char *ohmcli_peer_python(void);
+// The python that has a module ("torch", "scipy"), or NULL when there is none.
+const char *ohmcli_peer_python(const char *module);
 
 // Runs arguments[0] (looked up in $PATH; the list ends with NULL) and reads its stdout. NULL when
 // it cannot be run, fails, or prints no JSON; then a remark is on stderr. For json_decref.
