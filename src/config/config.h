@@ -216,6 +216,16 @@ typedef struct ohmi_config {
         double dac_gain, dac_offset_v; // converter.dac_gain, converter.dac_offset: of a row
         double adc_gain, adc_offset;   // converter.adc_gain, converter.adc_offset: of a column
     } converter;
+
+    struct {
+        double segment_ohm;           // wire.segment: between neighbouring cells
+        double word_ohm, bit_ohm;     // wire.word, wire.bit; < 0 = segment_ohm
+        double source_ohm, sense_ohm; // wire.source, wire.sense; < 0 = one segment of the line
+    } wire;
+
+    struct {
+        bool stuck; // repair.stuck: digital correction of stuck cells
+    } repair;
 } ohmi_config;
 
 #endif

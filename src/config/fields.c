@@ -68,6 +68,8 @@ static const ohmi_section sections[] = {
     {"drift", "conductances that change with time: G(t) = G0 (t / t0)^-nu"},
     {"noise", "what differs from one read to the next"},
     {"converter", "errors of the converters of rows (DAC) and columns (ADC)"},
+    {"wire", "resistance of the wires of an array, solved exactly"},
+    {"repair", "what is done about a chip that is not what it should be"},
 };
 
 #define AT(member) offsetof(ohmi_config, member), sizeof(((ohmi_config *)0)->member)
@@ -451,6 +453,24 @@ static const ohmi_field fields[] = {
      "standard deviation of the offset of a column's converter, as current of one level's step of "
      "one cell",
      "off unless asked for"},
+
+    {"wire.segment", OHMI_FIELD_NUMBER, AT(wire.segment_ohm), "0", 1e-9, 1e9, true, NULL, "ohm",
+     "resistance of a wire from one cell to the next; 0 = none",
+     "off unless asked for; PytorX has 2.67 and 28 ohm"},
+    {"wire.word", OHMI_FIELD_NUMBER, AT(wire.word_ohm), "-1", -1, 1e9, false, NULL, "ohm",
+     "the same of word lines alone; below 0 = 'wire.segment'", "own choice"},
+    {"wire.bit", OHMI_FIELD_NUMBER, AT(wire.bit_ohm), "-1", -1, 1e9, false, NULL, "ohm",
+     "the same of bit lines alone; below 0 = 'wire.segment'", "own choice"},
+    {"wire.source", OHMI_FIELD_NUMBER, AT(wire.source_ohm), "-1", -1, 1e9, false, NULL, "ohm",
+     "resistance between the driver of a word line and its first cell; below 0 = one segment",
+     "own choice; PytorX has 4 ohm"},
+    {"wire.sense", OHMI_FIELD_NUMBER, AT(wire.sense_ohm), "-1", -1, 1e9, false, NULL, "ohm",
+     "resistance between the last cell of a bit line and its converter; below 0 = one segment",
+     "own choice; PytorX has 4 ohm"},
+
+    {"repair.stuck", OHMI_FIELD_BOOL, AT(repair.stuck), "false", 0, 0, false, NULL, "",
+     "profile each chip once, and add digitally what its stuck cells leave out or give too much",
+     "PytorX"},
 };
 
 #define N_FIELDS ((int)(sizeof fields / sizeof *fields))

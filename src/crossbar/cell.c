@@ -85,6 +85,10 @@ ohm_status ohmi_cell_init(ohmi_cell *cell, const ohmi_config *config, int n_leve
     }
     cell->n_levels = n_levels;
     cell->step = (cell->siemens[n_levels - 1] - cell->siemens[0]) / (float)(n_levels - 1);
+    for (int l = 0; l < n_levels; l++) {
+        cell->meant[l] =
+            config->cell.levels[0] ? (cell->siemens[l] - cell->siemens[0]) / cell->step : (float)l;
+    }
 done:
     return status;
 }

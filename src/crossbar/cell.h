@@ -25,6 +25,7 @@ typedef struct {
     float deviation[OHMI_CELL_LEVELS]; // measured spread of each level, siemens
     bool has_deviation;                // any of them is not 0
     float step;                        // mean distance of two levels, siemens
+    float meant[OHMI_CELL_LEVELS];     // each level read back; exactly l where levels are linear
 } ohmi_cell;
 
 // Fills the levels that a config describes; n_levels: 2 .. OHMI_CELL_LEVELS. A file of levels must

@@ -34,9 +34,10 @@ typedef struct {
 
 // Gains and offsets of what surrounds an array, and the noise of its sums.
 //
-//     sum'[c] = column_gain[c] (sum[c] + noise) + column_offset[c]                    in level
-//     steps sum[c]  = sum over rows of (x[r] row_gain[r] + row_offset[r]) G[r][c] / step noise ~
-//     N(0, variance sum over rows of x[r] G[r][c] / step)
+//     sum'[c] = column_gain[c] (sum[c] + noise) + column_offset[c]
+//     sum[c]  = sum over rows of (x[r] row_gain[r] + row_offset[r]) G[r][c] / step
+//     noise   ~ N(0, variance * sum over rows of x[r] G[r][c] / step)
+// all in currents of one level's step.
 typedef struct {
     float *row_gain;      // (rows) factor on the voltage of an input that is 1
     float *row_offset;    // (rows) voltage whatever the input, in read voltages

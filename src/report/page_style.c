@@ -80,6 +80,7 @@ static const char *const style[] = {
     ".panel{break-inside:avoid;min-width:0}\n"
     ".panel h3{color:var(--soft);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}\n"
     "svg.plot{display:block;width:100%;height:auto;max-width:270px;touch-action:pan-y}\n"
+    "svg.wide{max-width:370px}\n"
     "svg text{font-size:10px;fill:var(--soft)}svg .ty{text-anchor:end}svg .tx{text-anchor:middle}\n"
     "svg path{fill:none}\n"
     "svg .grid{stroke:var(--rule);stroke-width:.7}svg .axis{stroke:var(--soft);stroke-width:.8}\n"

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/atomic_file.h"
 #include "base/fail.h"
@@ -346,6 +347,31 @@ static ohm_status read_manifest(ohmi_run *run, const char *folder, ohm_error *er
     return status;
 }
 
+// results of simulations; most runs have none
+static ohm_status read_simulation(ohmi_run *run, const char *folder, ohm_error *err) {
+    char *bytes = NULL;
+    char path[1100];
+    size_t size = 0;
+    struct stat info;
+    (void)snprintf(path, sizeof path, "%s/simulate.json", folder);
+    if (stat(path, &info) != 0) {
+        return OHM_OK;
+    }
+    const ohm_status status =
+        read_optional(&bytes, &size, run, folder, "simulate.json", LIMIT_JSON, err);
+    if (size > 0) {
+        run->simulation = json_loadb(bytes, size, 0, NULL);
+        if (!json_is_array(json_object_get(run->simulation, "points"))) {
+            ohmi_text_add(&run->remarks,
+                          "<li><code>simulate.json</code> holds no points of simulations.</li>");
+            json_decref(run->simulation);
+            run->simulation = NULL;
+        }
+    }
+    ohmi_free(bytes);
+    return status;
+}
+
 ohm_status ohmi_run_read(ohmi_run *run, const char *folder, ohm_error *err) {
     ohm_status status = OHM_OK;
     char path[1024];
@@ -365,6 +391,7 @@ ohm_status ohmi_run_read(ohmi_run *run, const char *folder, ohm_error *err) {
     }
     OHM_TRY(read_optional(&run->config, &size, run, folder, "config.yaml", LIMIT_TEXT, err));
     OHM_TRY(read_manifest(run, folder, err));
+    OHM_TRY(read_simulation(run, folder, err));
     OHM_TRY(read_optional(&run->log, &size, run, folder, "log.txt", LIMIT_TEXT, err));
     if (run->remarks.failed) {
         status = no_memory(err);
@@ -394,5 +421,6 @@ void ohmi_run_clear(ohmi_run *run) {
     ohmi_text_clear(&run->remarks);
     json_decref(run->metrics);
     json_decref(run->manifest);
+    json_decref(run->simulation);
     memset(run, 0, sizeof *run);
 }

@@ -51,11 +51,12 @@ typedef struct {
 } ohmi_run_curves;
 
 typedef struct {
-    json_t *metrics;   // owns the strings
-    json_t *manifest;  // NULL when missing
-    char *config;      // text; NULL when missing
-    char *log;         // text; NULL when missing
-    ohmi_text remarks; // HTML list items: what is missing or could not be read
+    json_t *metrics;    // owns the strings
+    json_t *manifest;   // NULL when missing
+    json_t *simulation; // simulate.json; NULL when missing
+    char *config;       // text; NULL when missing
+    char *log;          // text; NULL when missing
+    ohmi_text remarks;  // HTML list items: what is missing or could not be read
 
     const char *name, *method, *model, *dataset;
     int64_t seed, parameters, columns_total;

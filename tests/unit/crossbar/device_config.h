@@ -3,6 +3,9 @@
 #ifndef OHMTEST_DEVICE_CONFIG_H
 #define OHMTEST_DEVICE_CONFIG_H
 
+#include <stdio.h>
+#include <string.h>
+
 #include "config/access.h"
 #include "crossbar/device.h"
 #include "ohmwise/config.h"
