@@ -22,6 +22,7 @@ typedef enum {
     OHMI_RNG_SPLIT = 7,   // which train images form the validation part
     OHMI_RNG_HEAD = 8,    // initial head of a task
     OHMI_RNG_CHOOSE = 9,  // noise of the choice of PEs
+    OHMI_RNG_CROP = 10,   // which part of an image is resized
     // of a chip, one an effect: place = the array on the chip, index = the cell, row or column
     OHMI_RNG_STUCK = 32,         // stuck cells, each by itself
     OHMI_RNG_STUCK_CLUSTER = 33, // the field whose tails are clusters of stuck cells

@@ -288,6 +288,14 @@ static ohm_status check_train_and_data(const ohm_config *config, ohm_error *err)
                        config, "data.classes", "set 'data.split' to classes");
         goto done;
     }
+    if (v->data.resize > 0 && v->data.resize < v->data.image_size) {
+        status = blame(err,
+                       ohmi_fail(err, OHM_ERR_CONFIG,
+                                 "'data.resize' is smaller than 'data.image_size', which is cut "
+                                 "of it"),
+                       config, "data.resize", "make it larger, or 0");
+        goto done;
+    }
     if (strchr(v->data.set, ',') && v->data.split != OHMI_SPLIT_SETS) {
         status = blame(err,
                        ohmi_fail(err, OHM_ERR_CONFIG,

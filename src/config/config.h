@@ -12,6 +12,7 @@
 #define OHMI_LIST 16  // room of a list member
 
 typedef enum { OHMI_SPLIT_COARSE, OHMI_SPLIT_CLASSES, OHMI_SPLIT_SETS } ohmi_split;
+typedef enum { OHMI_CROP_PAD, OHMI_CROP_RESIZED } ohmi_crop_kind;
 typedef enum { OHMI_EXPAND_PARAMETERS, OHMI_EXPAND_WIDTH } ohmi_expand_rule;
 typedef enum { OHMI_START_SCRATCH, OHMI_START_BACKBONE } ohmi_start;
 typedef enum { OHMI_UNIT_ELEMENT, OHMI_UNIT_COLUMN, OHMI_UNIT_PE } ohmi_unit;
@@ -74,6 +75,9 @@ typedef struct ohmi_config {
         bool flip;                // data.flip: horizontal flip as part of augment
         int64_t pad;              // data.pad: pixels of padding for the random crop
         int64_t image_size;       // data.image_size: image folders are resized to this, pixels
+        int64_t resize;           // data.resize: square of which image_size is cut; 0 = image_size
+        ohmi_crop_kind crop;      // data.crop: how an augmented image is cut
+        double crop_area;         // data.crop_area: least part of an image's area, crop resized
         ohmi_numbers mean;        // data.mean: of the channels; empty = of the task's images
         ohmi_numbers deviation;   // data.deviation: likewise
     } data;

@@ -35,6 +35,7 @@
 #define MOST 9007199254740991.0
 
 static const char *const splits[] = {"coarse", "classes", "sets", NULL};
+static const char *const crops[] = {"pad", "resized", NULL};
 static const char *const expand_rules[] = {"parameters", "width", NULL};
 static const char *const starts[] = {"scratch", "backbone", NULL};
 static const char *const units[] = {"element", "column", "pe", NULL};
@@ -118,7 +119,20 @@ static const ohmi_field fields[] = {
     {"data.pad", OHMI_FIELD_INTEGER, AT(data.pad), "4", 0, 64, false, NULL, "pixels",
      "zeros added on each side before an augmented image is cropped to its size", "CPG"},
     {"data.image_size", OHMI_FIELD_INTEGER, AT(data.image_size), "32", 4, 1024, false, NULL,
-     "pixels", "width and height to which the pictures of a folder are resized", "CIFAR's size"},
+     "pixels",
+     "width and height to which the pictures of a folder are resized, and all images of a run of "
+     "several sets that differ in size",
+     "CIFAR's size"},
+    {"data.resize", OHMI_FIELD_INTEGER, AT(data.resize), "0", 4, 2048, true, NULL, "pixels",
+     "width and height to which the pictures of a folder are resized before 'data.image_size' of "
+     "them is cut: at random in training, else in the middle; 0 = 'data.image_size'",
+     "256 for 224 is the recipe of ImageNet's networks"},
+    {"data.crop", OHMI_FIELD_CHOICE, AT(data.crop), "pad", 0, 0, false, crops, "",
+     "how an augmented image is cut: pad = at a random place, with 'data.pad' of zeros around; "
+     "resized = a random part of its area, ratio 3:4 to 4:3, resized",
+     "CPG: pad for CIFAR, resized for larger images"},
+    {"data.crop_area", OHMI_FIELD_NUMBER, AT(data.crop_area), "0.08", 0.01, 1, false, NULL, "part",
+     "least part of an image's area with 'data.crop: resized'", "Inception's, CPG's"},
     {"data.mean", OHMI_FIELD_NUMBERS, AT(data.mean), "[]", -16, 16, false, NULL, "",
      "what is taken off the channels of an image (pixels as 0 .. 1), one number a channel; empty = "
      "the mean of the task's training images",

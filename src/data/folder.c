@@ -283,6 +283,7 @@ static ohm_status read_images(ohmi_set *set, const char *path, int64_t image_siz
     }
     set->height = set->width = (int)image_size;
     set->channels = 3;
+    set->is_pictures = 1;
     OHM_TRY(ohmi_set_new_classes(set, (int)classes.n, err));
     for (int c = 0; c < set->n_classes; c++) {
         if (!ohmi_text_is_clean(classes.name[c])) {

@@ -10,9 +10,9 @@
 //     table[c][v]   = (v/255 - mean[c]) / deviation[c], for a quantised input then
 //                     clip(round(that / input_step), -input_max, input_max)
 //
-// dy, dx in 0 .. 2 pad (minus pad) and the flip are draws of stream (AUGMENT, task, epoch) at the
-// image's index; the order is the permutation of stream (SHUFFLE, task, epoch). Black padding is
-// the table's entry for v = 0.
+// dy, dx in 0 .. 2 pad (minus pad), and by what the images in memory are larger, and the flip are
+// draws of stream (AUGMENT, task, epoch) at the image's index; the order is the permutation of
+// stream (SHUFFLE, task, epoch). Black padding is the table's entry for v = 0.
 #include "data/loader.h"
 
 #include <math.h>
@@ -22,6 +22,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "data/crop.h"
 
 #define N_SLOTS 3
 #define CHANNELS 4 // at most, as in ohmi_task
@@ -44,6 +45,7 @@ struct ohmi_loader {
     const ohmi_tasks *tasks;
     ohmi_loader_def def;
     int n_pad, c_pad;
+    int stored_height, stored_width; // of the images in memory
 
     // shared, under the lock
     pthread_mutex_t lock;
@@ -57,6 +59,7 @@ struct ohmi_loader {
     // the maker's own
     job now;
     int32_t *order;             // (images of the largest part)
+    uint8_t *resized;           // a part of an image, resized        (height, width, channels)
     float table[CHANNELS][256]; // pixel value to number
     pthread_t thread;
     int n_parts_made; // how much of the struct exists, for freeing
@@ -88,19 +91,20 @@ static void begin_job(ohmi_loader *loader) {
     }
 }
 
-// Writes one image into row i of x, shifted by (dy, dx) and flipped; pixels outside are black.
-static void put_image(float *x, int i, const uint8_t *pixels, int dy, int dx, int flip,
-                      const ohmi_loader *loader) {
+// Writes one image of h x v pixels into row i of x, from (dy, dx) on and flipped; pixels outside
+// are black.
+static void put_image(float *x, int i, const uint8_t *pixels, int h, int v, int dy, int dx,
+                      int flip, const ohmi_loader *loader) {
     const int height = loader->tasks->height, width = loader->tasks->width;
     const int channels = loader->tasks->channels;
     const size_t c_pad = (size_t)loader->c_pad, row = (size_t)loader->n_pad * c_pad;
     for (int y = 0; y < height; y++) {
         float *to = x + (size_t)(y * width) * row + (size_t)i * c_pad;
-        const int from_y = y + dy, inside_y = from_y >= 0 && from_y < height;
+        const int from_y = y + dy, inside_y = from_y >= 0 && from_y < h;
         for (int w = 0; w < width; w++, to += row) {
             const int from_x = (flip ? width - 1 - w : w) + dx;
-            if (inside_y && from_x >= 0 && from_x < width) {
-                const uint8_t *from = pixels + (size_t)(from_y * width + from_x) * (size_t)channels;
+            if (inside_y && from_x >= 0 && from_x < v) {
+                const uint8_t *from = pixels + (size_t)(from_y * v + from_x) * (size_t)channels;
                 for (int c = 0; c < channels; c++) {
                     to[c] = loader->table[c][from[c]];
                 }
@@ -118,7 +122,9 @@ static void make_batch(slot *s, int64_t b, const ohmi_loader *loader) {
     const ohmi_loader_def *def = &loader->def;
     const ohmi_images *images = loader->now.images;
     const int height = loader->tasks->height, width = loader->tasks->width;
-    const size_t bytes = (size_t)height * (size_t)width * (size_t)loader->tasks->channels;
+    const int channels = loader->tasks->channels;
+    const int h = loader->stored_height, v = loader->stored_width;
+    const size_t bytes = (size_t)h * (size_t)v * (size_t)channels;
     int64_t begin = b * def->batch;
     s->n = s->n_whole = 0;
     if (begin >= images->n) {
@@ -133,18 +139,30 @@ static void make_batch(slot *s, int64_t b, const ohmi_loader *loader) {
     begin += first;
     for (int i = 0; i < s->n; i++) {
         int32_t index = loader->order[begin + i];
-        int dy = 0, dx = 0, flip = 0;
+        const uint8_t *pixels = images->pixels + (size_t)index * bytes;
+        int dy = (h - height) / 2, dx = (v - width) / 2, flip = 0; // the middle
+        bool is_part = false;
         if (def->augment) {
             ohmi_rng rng = {(uint64_t)def->seed, OHMI_RNG_AUGMENT, (uint32_t)loader->now.task,
                             (uint32_t)loader->now.epoch};
             uint32_t bits[4];
             ohmi_rng_bits(bits, &rng, (uint32_t)index);
-            uint64_t choices = 2 * (uint64_t)def->pad + 1;
-            dy = (int)((bits[0] * choices) >> 32) - def->pad;
-            dx = (int)((bits[1] * choices) >> 32) - def->pad;
+            const uint64_t down = 2 * (uint64_t)def->pad + (uint64_t)(h - height) + 1;
+            const uint64_t right = 2 * (uint64_t)def->pad + (uint64_t)(v - width) + 1;
+            dy = (int)((bits[0] * down) >> 32) - def->pad;
+            dx = (int)((bits[1] * right) >> 32) - def->pad;
             flip = def->flip && (bits[2] >> 31) != 0;
+            is_part = def->crop_area > 0;
         }
-        put_image(s->x, i, images->pixels + (size_t)index * bytes, dy, dx, flip, loader);
+        if (is_part) {
+            const ohmi_rng rng = {(uint64_t)def->seed, OHMI_RNG_CROP, (uint32_t)loader->now.task,
+                                  (uint32_t)loader->now.epoch};
+            const ohmi_part part = ohmi_crop_draw(&rng, (uint32_t)index, h, v, def->crop_area);
+            ohmi_crop_resize(loader->resized, height, width, pixels, v, channels, &part);
+            put_image(s->x, i, loader->resized, height, width, 0, 0, flip, loader);
+        } else {
+            put_image(s->x, i, pixels, h, v, dy, dx, flip, loader);
+        }
         s->labels[i] = images->labels[index];
     }
 
@@ -217,6 +235,8 @@ ohm_status ohmi_loader_new(ohmi_loader **out, const ohmi_tasks *tasks, const ohm
     const int most = (def->batch + n_parts - 1) / n_parts; // images of a part
     loader->n_pad = (most + 15) / 16 * 16;
     loader->c_pad = (tasks->channels + 15) / 16 * 16;
+    loader->stored_height = tasks->stored_height > 0 ? tasks->stored_height : tasks->height;
+    loader->stored_width = tasks->stored_width > 0 ? tasks->stored_width : tasks->width;
 
     // slots, and an order as long as the largest part of any task
     int64_t longest = 1;
@@ -228,7 +248,9 @@ ohm_status ohmi_loader_new(ohmi_loader **out, const ohmi_tasks *tasks, const ohm
         }
     }
     loader->order = ohmi_alloc((size_t)longest, sizeof *loader->order);
-    int good = loader->order != NULL;
+    loader->resized =
+        ohmi_alloc((size_t)tasks->height * (size_t)tasks->width, (size_t)tasks->channels);
+    int good = loader->order != NULL && loader->resized != NULL;
     for (int i = 0; i < N_SLOTS; i++) {
         loader->slots[i].x = ohmi_alloc((size_t)tasks->height * (size_t)tasks->width *
                                             (size_t)loader->n_pad * (size_t)loader->c_pad,
@@ -288,6 +310,7 @@ void ohmi_loader_free(ohmi_loader **loader) {
         ohmi_free(l->slots[i].labels);
     }
     ohmi_free(l->order);
+    ohmi_free(l->resized);
     ohmi_free(l);
     *loader = NULL;
 }

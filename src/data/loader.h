@@ -2,9 +2,10 @@
 // The loader: batches in the network's layout, made ahead by a thread of its own.
 //
 // A batch is float x[height][width][n_pad][c_pad] as kernel.h has it: pixel/255 minus mean over
-// deviation of the task, padding rows and channels zero. With augmentation an image is padded by
-// `pad` black pixels on every side, cropped at random and flipped at random; the draws depend on
-// (seed, task, epoch, index of the image in the task) only. The order of an epoch is the
+// deviation of the task, padding rows and channels zero. Images that are stored larger are cut in
+// the middle. With augmentation an image is padded by `pad` black pixels on every side and cropped
+// at random, or (crop_area) a random part of it is resized, and flipped at random; the draws depend
+// on (seed, task, epoch, index of the image in the task) only. The order of an epoch is the
 // permutation of stream (SHUFFLE, task, epoch). The last batch of an epoch may be short.
 #ifndef OHMI_LOADER_H
 #define OHMI_LOADER_H
@@ -21,6 +22,7 @@ typedef struct {
     int part, n_parts;
     bool shuffle, augment, flip;
     int pad;          // pixels, random crop
+    double crop_area; // > 0: with augment, a random part of at least this, resized; see crop.h
     float input_step; // > 0: values become round(v / input_step) clipped to +-input_max, as floats
     float input_max;
 } ohmi_loader_def;

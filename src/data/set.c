@@ -16,6 +16,7 @@
 #include "file/cifar.h"
 #include "file/idx.h"
 #include "file/packed.h"
+#include "file/resize.h"
 
 static size_t image_bytes(const ohmi_set *set) {
     return (size_t)set->height * (size_t)set->width * (size_t)set->channels;
@@ -129,6 +130,65 @@ void ohmi_set_digest(char hex[65], const ohmi_set *set) {
         }
     }
     ohmi_sha256_hex(&hash, hex);
+}
+
+// Fits one part's images.
+static ohm_status fit_part(ohmi_images *part, const ohmi_set *from, const ohmi_set *to,
+                           ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const int64_t area = (int64_t)to->height * to->width;
+    uint8_t *pixels = ohmi_alloc((size_t)part->n, image_bytes(to));
+    uint8_t *square = ohmi_alloc((size_t)area, (size_t)from->channels);
+    if (pixels == NULL || square == NULL) {
+        status = ohmi_fail(err, OHM_ERR_NO_MEMORY,
+                           "no memory for %" PRId64 " images of '%s' with %d x %d pixels", part->n,
+                           from->name, to->width, to->height);
+        goto done;
+    }
+    for (int64_t i = 0; i < part->n; i++) {
+        uint8_t *out = pixels + (size_t)i * image_bytes(to);
+        OHM_TRY(ohmi_resize_square(square, to->height, part->pixels + (size_t)i * image_bytes(from),
+                                   from->height, from->width, from->channels, err));
+        for (int64_t p = 0; p < area; p++) {
+            for (int c = 0; c < to->channels; c++) {
+                out[p * to->channels + c] =
+                    square[p * from->channels + (from->channels == 1 ? 0 : c)];
+            }
+        }
+    }
+    ohmi_free(part->pixels);
+    part->pixels = pixels;
+    pixels = NULL;
+done:
+    ohmi_free(pixels);
+    ohmi_free(square);
+    return status;
+}
+
+ohm_status ohmi_set_fit(ohmi_set *set, int side, int channels, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const ohmi_set from = *set;
+    ohmi_set to = from;
+    to.height = to.width = side;
+    to.channels = channels;
+    if (from.height == side && from.width == side && from.channels == channels) {
+        return OHM_OK;
+    }
+    if (from.channels != channels && from.channels != 1) {
+        return ohmi_fail(err, OHM_ERR_CONFIG, "images of '%s' have %d channels, others %d",
+                         set->name, from.channels, channels);
+    }
+    OHM_TRY(fit_part(&set->train, &from, &to, err));
+    OHM_TRY(fit_part(&set->test, &from, &to, err));
+    set->height = set->width = side;
+    set->channels = channels;
+    ohmi_free(set->train_order);
+    ohmi_free(set->test_order);
+    set->train_order = set->test_order = NULL;
+    OHM_TRY(canonical_order(&set->train_order, &set->train, image_bytes(set), err));
+    OHM_TRY(canonical_order(&set->test_order, &set->test, image_bytes(set), err));
+done:
+    return status;
 }
 
 // Sets of the catalogue

@@ -18,6 +18,7 @@ typedef struct {
     char (*group_names)[64];           // (n_groups)
     int32_t *group_of;                 // (n_classes) when there are groups
     int height, width, channels;       // of every image
+    int is_pictures;                   // brought to that size by the reader
     ohmi_images train, test;           // as read
     int32_t *train_order, *test_order; // (n) canonical order: indices into train, test
 } ohmi_set;
@@ -37,6 +38,10 @@ OHM_NODISCARD ohm_status ohmi_images_new(ohmi_images *images, int64_t n, const o
                                          ohm_error *err);
 // Allocates room for the names of n_classes classes.
 OHM_NODISCARD ohm_status ohmi_set_new_classes(ohmi_set *set, int n_classes, ohm_error *err);
+
+// Brings all images to side x side pixels (those of another ratio: the square in the middle) and,
+// grey ones, to `channels` channels; canonical order is made anew.
+OHM_NODISCARD ohm_status ohmi_set_fit(ohmi_set *set, int side, int channels, ohm_error *err);
 
 // SHA-256 of the content in canonical order: geometry, groups, then label and pixels of every
 // train and every test image.

@@ -192,21 +192,12 @@ done:
     return status;
 }
 
-// One task a set; all must have images of one geometry.
+// One task a set; all have images of one geometry by now.
 static ohm_status split_sets(ohmi_plans *plans, ohmi_set *const *sets, int n_sets, ohm_error *err) {
     ohm_status status = OHM_OK;
     OHM_TRY(new_plans(plans, n_sets, err));
     for (int t = 0; t < n_sets; t++) {
-        const ohmi_set *set = sets[t], *first = sets[0];
-        if (set->height != first->height || set->width != first->width ||
-            set->channels != first->channels) {
-            status = ohmi_fail(err, OHM_ERR_CONFIG,
-                               "images of '%s' are %d x %d x %d, those of '%s' %d x %d x %d",
-                               first->name, first->height, first->width, first->channels, set->name,
-                               set->height, set->width, set->channels);
-            ohmi_hint(err, "the sets of one run need images of one size and number of channels");
-            goto done;
-        }
+        const ohmi_set *set = sets[t];
         OHM_TRY(new_plan(&plans->plan[t], set, set->n_classes, err));
         for (int c = 0; c < set->n_classes; c++) {
             plans->plan[t].classes[c] = c;

@@ -36,7 +36,7 @@ typedef struct {
 } choice;
 
 static size_t image_bytes(const ohmi_tasks *tasks) {
-    return (size_t)tasks->height * (size_t)tasks->width * (size_t)tasks->channels;
+    return (size_t)tasks->stored_height * (size_t)tasks->stored_width * (size_t)tasks->channels;
 }
 
 // Even shares of limit (0 = everything) for n classes that have `have` images each: in rounds, one
@@ -247,13 +247,36 @@ static void digest_tasks(ohmi_tasks *tasks) {
     ohmi_sha256_hex(&hash, tasks->sha256);
 }
 
+// The side to which a reader brings pictures.
+static int64_t side_of(const ohmi_config *config) {
+    return config->data.resize > 0 ? config->data.resize : config->data.image_size;
+}
+
+// Sets of one run whose images differ are brought to one size; grey ones get colour channels.
+static ohm_status fit_sets(ohmi_set **sets, int n, const ohmi_config *config, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    int channels = 0, differs = 0;
+    for (int i = 0; i < n; i++) {
+        channels = sets[i]->channels > channels ? sets[i]->channels : channels;
+        differs = differs || sets[i]->height != sets[0]->height ||
+                  sets[i]->width != sets[0]->width || sets[i]->channels != sets[0]->channels ||
+                  sets[i]->is_pictures != sets[0]->is_pictures;
+    }
+    for (int i = 0; i < n && differs; i++) {
+        OHM_TRY(ohmi_set_fit(sets[i], (int)side_of(config), channels, err));
+        sets[i]->is_pictures = 1;
+    }
+done:
+    return status;
+}
+
 // Reads the sets that data.set names: one, or a comma list for a split by sets.
 static ohm_status read_sets(ohmi_set **sets, int *n_sets, const ohmi_config *config,
                             const char *folder, ohm_error *err) {
     const char *at = config->data.set;
     if (config->data.split != OHMI_SPLIT_SETS) {
         *n_sets = 1;
-        return ohmi_set_read(&sets[0], at, folder, config->data.image_size, err);
+        return ohmi_set_read(&sets[0], at, folder, side_of(config), err);
     }
     for (*n_sets = 0;; (*n_sets)++) {
         char name[OHMI_TEXT];
@@ -264,8 +287,7 @@ static ohm_status read_sets(ohmi_set **sets, int *n_sets, const ohmi_config *con
         }
         memcpy(name, at, length);
         name[length] = '\0';
-        ohm_status status =
-            ohmi_set_read(&sets[*n_sets], name, folder, config->data.image_size, err);
+        ohm_status status = ohmi_set_read(&sets[*n_sets], name, folder, side_of(config), err);
         if (status < 0) {
             return status;
         }
@@ -289,9 +311,13 @@ ohm_status ohmi_tasks_load(ohmi_tasks **out, const ohmi_config *config, const ch
         return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for tasks");
     }
     OHM_TRY(read_sets(sets, &n_sets, config, folder, err));
+    OHM_TRY(fit_sets(sets, n_sets, config, err));
     OHM_TRY(ohmi_split_classes(&plans, sets, n_sets, config, err));
-    tasks->height = sets[0]->height;
-    tasks->width = sets[0]->width;
+    tasks->height = tasks->stored_height = sets[0]->height;
+    tasks->width = tasks->stored_width = sets[0]->width;
+    if (config->data.resize > 0 && sets[0]->is_pictures) {
+        tasks->height = tasks->width = (int)config->data.image_size;
+    }
     tasks->channels = sets[0]->channels;
     OHM_TRY(check_channels(&config->data.mean, "data.mean", tasks->channels, err));
     OHM_TRY(check_channels(&config->data.deviation, "data.deviation", tasks->channels, err));

@@ -26,10 +26,11 @@ typedef struct {
 
 typedef struct {
     int n_tasks;
-    ohmi_task *task;             // (n_tasks)
-    int height, width, channels; // of every image of every task
-    char source[256];            // what was read, for the manifest
-    char sha256[65];             // digest over all pixels and labels in task order
+    ohmi_task *task;                 // (n_tasks)
+    int height, width, channels;     // of every image of every task, as the network takes it
+    int stored_height, stored_width; // of what lies in memory, of which that is cut; 0 = the same
+    char source[256];                // what was read, for the manifest
+    char sha256[65];                 // digest over all pixels and labels in task order
 } ohmi_tasks;
 
 // Reads the data set(s) of a config and splits them into tasks.

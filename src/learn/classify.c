@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `ohm_classify`: what a run's network takes image files for.
 //
-// An image is brought to the network's size as images of folders are (data/folder.h): resized until
-// its short side is the network's, then the square in the middle. A network of one channel takes
+// An image is brought to the network's size as test images of folders are: resized until its short
+// side is the network's (or data.resize), then the square in the middle. A network of one channel takes
 // grey: 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601).
 //   probability of class k = exp(logit_k) / sum_j exp(logit_j)
 #include <inttypes.h>
@@ -157,7 +157,10 @@ static ohm_status classify(ohm_guess *guesses, const char *const *paths, int64_t
     const size_t threads = (size_t)ohmi_threads();
     ohmi_task *task = &run->tasks->task[def->task];
     const int64_t chunk = n_images < CHUNK ? n_images : CHUNK;
+    const int resize = (int)run->values->data.resize;
     decoding d = {.images = &task->test, .side = run->tasks->height};
+    d.side = resize > d.side ? resize : d.side;
+    run->tasks->stored_height = run->tasks->stored_width = d.side;
     d.channels = run->tasks->channels;
     d.errors = ohmi_alloc(threads, sizeof *d.errors);
     d.failed = ohmi_alloc(threads, sizeof *d.failed);

@@ -373,6 +373,9 @@ static ohm_status make_loader(trainer *r, ohm_error *err) {
                               .augment = values->data.augment,
                               .flip = values->data.flip,
                               .pad = (int)values->data.pad};
+    if (values->data.crop == OHMI_CROP_RESIZED) {
+        loader.crop_area = values->data.crop_area;
+    }
     if (r->learner->is_quantised) {
         loader.input_step = ohmi_input_step(values);
         loader.input_max = (float)((1 << (values->quantise.input_bits - 1)) - 1);

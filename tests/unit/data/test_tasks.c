@@ -206,6 +206,69 @@ static void refuse(const ohmi_config *config, ohm_status status, const char *mes
     assert_int_equal(ohmi_live_blocks(), 0);
 }
 
+// A set of grey images of another size, one value an image: 10 + label.
+static void write_grey(const char *folder, int height, int width) {
+    static uint8_t pixels[8 * 64];
+    int64_t labels[8];
+    ohm_error err;
+    char name[128];
+    scratch_folder(folder);
+    for (int part = 0; part < 2; part++) {
+        for (int i = 0; i < 8; i++) {
+            labels[i] = i % 2;
+            memset(pixels + i * height * width, 10 + i % 2, (size_t)(height * width));
+        }
+        ohmi_view images = ohmi_view_of("x", OHMI_U8, pixels, 3, 8, height, width, 0);
+        ohmi_view marks = ohmi_view_of("y", OHMI_I64, labels, 1, 8, 0, 0, 0);
+        snprintf(name, sizeof name, "%s/%s_images.npy", folder, part == 0 ? "train" : "test");
+        assert_int_equal(ohmi_npy_save(scratch_path(name), &images, &err), OHM_OK);
+        snprintf(name, sizeof name, "%s/%s_labels.npy", folder, part == 0 ? "train" : "test");
+        assert_int_equal(ohmi_npy_save(scratch_path(name), &marks, &err), OHM_OK);
+    }
+}
+
+// Sets of one run that differ in size and channels are brought to one.
+static void test_sizes(void **state) {
+    (void)state;
+    ohm_error err;
+    ohmi_config config = config_of("plain");
+    ohmi_tasks *tasks = NULL;
+    write_grey("grey", 6, 7);
+    snprintf(config.data.set, sizeof config.data.set, "%s,%s", scratch_path("plain"),
+             scratch_path("grey"));
+    config.data.split = OHMI_SPLIT_SETS;
+    assert_int_equal(ohmi_tasks_load(&tasks, &config, NULL, &err), OHM_OK);
+    assert_int_equal(tasks->n_tasks, 2);
+    assert_int_equal(tasks->height, 8);
+    assert_int_equal(tasks->width, 8);
+    assert_int_equal(tasks->channels, 3);
+    assert_int_equal(tasks->task[0].n_classes, CLASSES);
+    assert_int_equal(tasks->task[1].n_classes, 2);
+    for (int i = 0; i < 8; i++) {
+        for (int b = 0; b < 8 * 8 * 3; b++) {
+            assert_int_equal(tasks->task[1].test.pixels[i * 192 + b],
+                             10 + tasks->task[1].test.labels[i]);
+        }
+    }
+    ohmi_tasks_free(&tasks);
+
+    // stored larger than the network takes them
+    config.data.resize = 12;
+    assert_int_equal(ohmi_tasks_load(&tasks, &config, NULL, &err), OHM_OK);
+    assert_int_equal(tasks->height, 8);
+    assert_int_equal(tasks->stored_height, 12);
+    assert_int_equal(tasks->stored_width, 12);
+    ohmi_tasks_free(&tasks);
+
+    // sets that agree stay as they are
+    snprintf(config.data.set, sizeof config.data.set, "%s,%s", scratch_path("plain"),
+             scratch_path("turned"));
+    assert_int_equal(ohmi_tasks_load(&tasks, &config, NULL, &err), OHM_OK);
+    assert_int_equal(tasks->height, SIDE);
+    assert_int_equal(tasks->stored_height, SIDE);
+    ohmi_tasks_free(&tasks);
+}
+
 static void test_refused(void **state) {
     (void)state;
     ohmi_config config = config_of("plain");
@@ -411,8 +474,9 @@ static void test_image_folders(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_classes),        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_lists_and_sets), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_image_folders),
+        cmocka_unit_test(test_lists_and_sets), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_image_folders),
     };
     return cmocka_run_group_tests(tests, set_up, scratch_end);
 }
