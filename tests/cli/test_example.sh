@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The example of the library: built with the project, and by a user against an installed library.
+# The examples of the library: built with the project, and by a user against an installed library.
 # shellcheck source=tests/cli/expect.sh
 . "$(dirname "$0")/expect.sh"
 
@@ -38,6 +38,18 @@ no_err_but() {
 learns "$build/example_learn" "$work/run"
 run
 code 2
+
+# one array: without wires but with source and sense something is lost already
+bin=$build/example_array
+run
+code 0
+no_err
+out "0.0 ohm"
+out "10.0 ohm"
+if [ "$(grep -c 'of the current is lost' "$work/out")" -eq 5 ]; then held; else broken "not five lines"; fi
+run 0 3
+code 2
+one_err_line
 
 # installed into a folder of its own, found by pkg-config, moved elsewhere
 if cmake --install "$build" --prefix "$work/first" >"$work/out" 2>"$work/err"; then held; else
