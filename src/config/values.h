@@ -48,6 +48,9 @@ void ohmi_number_add_text(ohmi_text *out, double value);
 // Appends what a field takes: "a number, 0 .. 10", "one of step, cosine".
 void ohmi_field_add_range(ohmi_text *out, const ohmi_field *field);
 
+// Appends a text as a YAML scalar, quoted where a reader would take it for something else.
+void ohmi_yaml_add_text(ohmi_text *out, const char *text);
+
 // Fails with "unknown key 'x'" and the nearest name as hint; of a config, of any table.
 ohm_status ohmi_unknown_key(const char *key, ohm_error *err);
 ohm_status ohmi_table_unknown(const ohmi_table *table, const char *key, ohm_error *err);

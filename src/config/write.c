@@ -43,6 +43,14 @@ static void add_quoted(ohmi_text *out, const char *text) {
     ohmi_text_add(out, "\"");
 }
 
+void ohmi_yaml_add_text(ohmi_text *out, const char *text) {
+    if (is_plain(text)) {
+        ohmi_text_add(out, text);
+    } else {
+        add_quoted(out, text);
+    }
+}
+
 static void add_origin(ohmi_text *out, const ohm_config *config, int i) {
     switch (config->origin[i]) {
     case OHMI_FROM_DEFAULT:
@@ -81,8 +89,8 @@ ohm_status ohm_config_text(char **yaml, const ohm_config *config, ohm_error *err
         const size_t start = out.size;
         const char *text = (const char *)&config->values + fields[i].offset;
         ohmi_text_printf(&out, "%s%s: ", of ? "  " : "", ohmi_field_leaf(&fields[i]));
-        if (fields[i].type == OHMI_FIELD_TEXT && !is_plain(text)) {
-            add_quoted(&out, text);
+        if (fields[i].type == OHMI_FIELD_TEXT) {
+            ohmi_yaml_add_text(&out, text);
         } else {
             ohmi_field_add_text(&out, &fields[i], &config->values);
         }
