@@ -44,6 +44,8 @@ bool ohmcli_find_config(char *path, size_t size_bytes, const char *name);
 // Calls use with the name of every preset there is, as "learn/cifar100-xst", in order; those
 // of "experiments/" are for sweep, all others are configs.
 void ohmcli_each_preset(void (*use)(void *context, const char *name), void *context);
+// Whether a preset is one of what is offered: experiments, hardware, or configs.
+bool ohmcli_is_preset_of(const char *name, ohmcli_offer offer);
 
 // Finds a file that comes with the program, as "tools/peer_torch.py". False when there is none.
 bool ohmcli_find_companion(char *path, size_t size_bytes, const char *name);
@@ -78,6 +80,7 @@ int ohmcli_classify(int argc, char **argv);
 int ohmcli_simulate(int argc, char **argv);
 int ohmcli_report(int argc, char **argv);
 int ohmcli_compare(int argc, char **argv);
+int ohmcli_cost(int argc, char **argv);
 int ohmcli_sweep(int argc, char **argv);
 int ohmcli_array(int argc, char **argv);
 int ohmcli_data(int argc, char **argv);
@@ -95,6 +98,7 @@ extern const ohmcli_command ohmcli_classify_command;
 extern const ohmcli_command ohmcli_simulate_command;
 extern const ohmcli_command ohmcli_report_command;
 extern const ohmcli_command ohmcli_compare_command;
+extern const ohmcli_command ohmcli_cost_command;
 extern const ohmcli_command ohmcli_sweep_command;
 extern const ohmcli_command ohmcli_array_command;
 extern const ohmcli_command ohmcli_data_command;

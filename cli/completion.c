@@ -19,10 +19,10 @@ const ohmcli_command ohmcli_completion_command = {
     .run = ohmcli_completion,
 };
 
-// Prints the presets of one kind: context is whether experiments are wanted, or configs.
+// Prints the presets of one kind: context is which.
 static void print_preset(void *context, const char *name) {
-    const bool *wants_experiments = context;
-    if ((strncmp(name, "experiments/", 12) == 0) == *wants_experiments) {
+    const ohmcli_offer *offer = context;
+    if (ohmcli_is_preset_of(name, *offer)) {
         printf(" %s", name);
     }
 }
@@ -37,9 +37,8 @@ static void print_words(const char *const *choices, ohmcli_offer offer) {
     for (int i = 0; choices != NULL && choices[i] != NULL; i++) {
         printf(" %s", choices[i]);
     }
-    if (is_config(offer)) {
-        bool wants_experiments = offer == OHMCLI_COMPLETE_EXPERIMENT;
-        ohmcli_each_preset(print_preset, &wants_experiments);
+    if (is_config(offer) || offer == OHMCLI_COMPLETE_HARDWARE) {
+        ohmcli_each_preset(print_preset, &offer);
     }
     if (is_config(offer) || offer == OHMCLI_COMPLETE_KEY) {
         const char *const *keys = ohm_config_keys();
@@ -55,7 +54,7 @@ static void print_words(const char *const *choices, ohmcli_offer offer) {
 }
 
 static bool offers_files(ohmcli_offer offer) {
-    return offer == OHMCLI_COMPLETE_FILE || is_config(offer);
+    return offer == OHMCLI_COMPLETE_FILE || offer == OHMCLI_COMPLETE_HARDWARE || is_config(offer);
 }
 
 // Calls print with every option of a command, then with the common ones.
@@ -175,9 +174,9 @@ static void print_zsh(void) {
         if ((*row)->complete == OHMCLI_COMPLETE_FOLDER) {
             printf("      '*:folder:_files -/' ;;\n");
         } else if (is_config((*row)->complete)) {
-            bool wants_experiments = (*row)->complete == OHMCLI_COMPLETE_EXPERIMENT;
+            ohmcli_offer offer = (*row)->complete;
             printf("      '1:config:{ _files; compadd --");
-            ohmcli_each_preset(print_preset, &wants_experiments);
+            ohmcli_each_preset(print_preset, &offer);
             printf("; }' \\\n      '*:key:{ compadd -S \"\" --");
             const char *const *keys = ohm_config_keys();
             for (int i = 0; keys[i] != NULL; i++) {

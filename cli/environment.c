@@ -265,6 +265,20 @@ typedef struct {
     char nearest[PRESET_ROOM]; // "" = none
 } ohmcli_search;
 
+bool ohmcli_is_preset_of(const char *name, ohmcli_offer offer) {
+    static const struct {
+        const char *folder;
+        ohmcli_offer offer;
+    } kinds[] = {{"experiments/", OHMCLI_COMPLETE_EXPERIMENT},
+                 {"hardware/", OHMCLI_COMPLETE_HARDWARE}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strncmp(name, kinds[i].folder, strlen(kinds[i].folder)) == 0) {
+            return offer == kinds[i].offer;
+        }
+    }
+    return offer == OHMCLI_COMPLETE_CONFIG;
+}
+
 // Keeps a preset whose name, with or without its kind, is near the wanted one.
 static void consider(void *context, const char *name) {
     ohmcli_search *search = context;

@@ -5,11 +5,13 @@
 
 #include "cli.h"
 #include "ohmwise/config.h"
+#include "ohmwise/cost.h"
 
 static const char *const format_choices[] = {"text", "md", NULL};
 
 static const ohmcli_option options[] = {
     {.name = "all", .help = "every key"},
+    {.name = "hardware", .help = "keys of a hardware preset, as 'cost' takes them"},
     {.name = "format",
      .value = "FORMAT",
      .help = "text or md (Markdown, every key)",
@@ -30,8 +32,8 @@ const ohmcli_command ohmcli_explain_command = {
 };
 
 // The keys, a line a section.
-static void list_keys(void) {
-    const char *const *keys = ohm_config_keys();
+static void list_keys(bool is_hardware) {
+    const char *const *keys = is_hardware ? ohm_hardware_keys() : ohm_config_keys();
     size_t section = 0;
     for (int i = 0; keys[i] != NULL; i++) {
         const char *dot = strchr(keys[i], '.');
@@ -40,7 +42,9 @@ static void list_keys(void) {
         printf("%s%s", same ? " " : i > 0 ? "\n" : "", keys[i]);
         section = length;
     }
-    printf("\n\n'ohmwise explain KEY' explains one, 'ohmwise explain --all' all of them.\n");
+    const char *of = is_hardware ? " --hardware" : "";
+    printf("\n\n'ohmwise explain%s KEY' explains one, 'ohmwise explain%s --all' all of them.\n", of,
+           of);
 }
 
 int ohmcli_explain(int argc, char **argv) {
@@ -52,18 +56,25 @@ int ohmcli_explain(int argc, char **argv) {
     const char *format = ohmcli_value(&call, "format");
     const char *key = call.n_operands > 0 ? call.operands[0] : NULL;
     const bool markdown = format != NULL && strcmp(format, "md") == 0;
+    const bool is_hardware = ohmcli_has(&call, "hardware");
     if (key != NULL && (markdown || ohmcli_has(&call, "all"))) {
         return ohmcli_usage(&ohmcli_explain_command, "'%s' and '%s' cannot go together", key,
                             markdown ? "--format md" : "--all");
     }
     if (key == NULL && !markdown && !ohmcli_has(&call, "all")) {
-        list_keys();
+        list_keys(is_hardware);
         return OHMCLI_DONE;
     }
     char *text = NULL;
     ohm_error err = {0};
-    const ohm_status status =
-        markdown ? ohm_config_explain_markdown(&text, &err) : ohm_config_explain(&text, key, &err);
+    ohm_status status;
+    if (is_hardware) {
+        status = markdown ? ohm_hardware_explain_markdown(&text, &err)
+                          : ohm_hardware_explain(&text, key, &err);
+    } else {
+        status = markdown ? ohm_config_explain_markdown(&text, &err)
+                          : ohm_config_explain(&text, key, &err);
+    }
     if (status < 0) {
         return ohmcli_error(&err);
     }

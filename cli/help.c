@@ -46,10 +46,10 @@ static void overview(void) {
         "'ohmwise help exit-codes' what a script can see. 'ohmwise --version' says which.\n");
 }
 
-// context: whether experiments are wanted, or configs.
+// context: the kind that is wanted.
 static void print_preset(void *context, const char *name) {
-    const bool *wants_experiments = context;
-    if ((strncmp(name, "experiments/", 12) == 0) == *wants_experiments) {
+    const ohmcli_offer *offer = context;
+    if (ohmcli_is_preset_of(name, *offer)) {
         printf("  %s\n", name);
     }
 }
@@ -76,10 +76,12 @@ int ohmcli_help_command(int argc, char **argv) {
     const ohmcli_command *command = ohmcli_command_find(topic);
     if (command != NULL) {
         ohmcli_help(command);
-        bool is_sweep = command == &ohmcli_sweep_command;
-        if (is_sweep || command == &ohmcli_learn_command) {
+        ohmcli_offer offer =
+            command == &ohmcli_cost_command ? OHMCLI_COMPLETE_HARDWARE : command->complete;
+        if (command == &ohmcli_cost_command || command == &ohmcli_sweep_command ||
+            command == &ohmcli_learn_command) {
             printf("\nPresets:\n");
-            ohmcli_each_preset(print_preset, &is_sweep);
+            ohmcli_each_preset(print_preset, &offer);
         }
         return OHMCLI_DONE;
     }

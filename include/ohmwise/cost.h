@@ -8,6 +8,8 @@
 #ifndef OHMWISE_COST_H
 #define OHMWISE_COST_H
 
+#include <stdint.h>
+
 #include "ohmwise/status.h"
 
 typedef struct ohm_hardware ohm_hardware; // opaque: a component table and how it is used
@@ -36,5 +38,48 @@ OHM_API OHM_NODISCARD ohm_status ohm_hardware_explain(char **text, const char *k
 OHM_API OHM_NODISCARD ohm_status ohm_hardware_explain_markdown(char **text, ohm_error *err);
 // All keys in table order, NULL-terminated; constant, owned by the library.
 OHM_API const char *const *ohm_hardware_keys(void);
+
+typedef struct {
+    const char *data_folder; // the user's data folder; may be NULL
+    const char *backend;     // kernels to run images with; NULL = the run's
+    int64_t n_images;        // test images of each task whose input bits are counted; 0 = none: a
+                             // part of the bits is taken to be 1 (input.ones), and no data are read
+} ohm_cost_def;
+
+// Reads a run and, where images are asked for, runs them. The method must be quantised. Free with
+// ohm_cost_free.
+OHM_API OHM_NODISCARD ohm_status ohm_cost_new(ohm_cost **out, const char *run_folder,
+                                              const ohm_cost_def *def, ohm_error *err);
+OHM_API void ohm_cost_free(ohm_cost **cost);
+
+typedef struct ohm_bill ohm_bill; // opaque, constant: a run priced for one hardware
+
+// Prices a run. switches: tasks that the chip is switched to after it has learned all, as "1,5,2",
+// "1-20" or "1-20x1000"; NULL = each task in turn, again and again, for the lifetime alone. The
+// cost is borrowed until the bill is freed and must not be priced again before. Free with
+// ohm_bill_free.
+OHM_API OHM_NODISCARD ohm_status ohm_bill_new(ohm_bill **out, ohm_cost *cost,
+                                              const ohm_hardware *hardware, const char *switches,
+                                              ohm_error *err);
+OHM_API void ohm_bill_free(ohm_bill **bill);
+
+// The bill as a table for a terminal, and as one JSON document (docs/cost.md). For ohm_text_free.
+OHM_API OHM_NODISCARD ohm_status ohm_bill_text(char **text, const ohm_bill *bill, ohm_error *err);
+OHM_API OHM_NODISCARD ohm_status ohm_bill_json(char **text, const ohm_bill *bill, ohm_error *err);
+// Writes cost.json into a folder, whole or not at all; a folder that is not there is made.
+OHM_API OHM_NODISCARD ohm_status ohm_bill_save(const ohm_bill *bill, const char *folder,
+                                               ohm_error *err);
+// Writes cost_tasks.csv, cost_layers.csv and cost_programming.csv into a folder, likewise.
+OHM_API OHM_NODISCARD ohm_status ohm_bill_save_csv(const ohm_bill *bill, const char *folder,
+                                                   ohm_error *err);
+
+// Prices a run at every point of a grid. axes (n_axes): "adc.bits=4,5,6" or "cell.max=2 uS..20
+// uS:10" (10 values in equal steps; :10log in equal ratios). The result is CSV: the keys, then
+// area_m2, task1_energy_j, mean_energy_j, mean_latency_s, mean_power_w, programming_j,
+// tops_per_watt. At most 1e6 points.
+OHM_API OHM_NODISCARD ohm_status ohm_cost_sweep(char **csv, ohm_cost *cost,
+                                                const ohm_hardware *hardware,
+                                                const char *const *axes, int n_axes,
+                                                ohm_error *err);
 
 #endif

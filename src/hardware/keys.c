@@ -18,7 +18,7 @@ const char *const ohmi_part_names[OHMI_N_PARTS + 1] = {
 
 static const char *const components[] = {"table", "estimate", NULL};
 static const char *const pers[] = {"plane", "vector", NULL};
-static const char *const signs[] = {"offset", "pair", NULL};
+static const char *const signs[] = {"offset", "offset_digital", "differential", NULL};
 static const char *const cell_energies[] = {"apart", "in_adc", NULL};
 static const char *const adc_kinds[] = {"sar", "flash", NULL};
 static const char *const flavours[] = {"hp", "lp", NULL};
@@ -61,19 +61,19 @@ static const ohmi_field fields[] = {
      "own choice"},
 
     {"array.columns", OHMI_FIELD_INTEGER, AT(array.columns), "72", 1, 65536, false, NULL, "columns",
-     "bit lines of an array; its rows are the run's", "XST: 72 x 72"},
+     "bit lines of an array; the run's unless set, as its rows always are", "XST: 72 x 72"},
     {"array.energy_per", OHMI_FIELD_CHOICE, AT(array.energy_per), "plane", 0, 0, false, pers, "",
      "what the energies of reading an array are for: plane = one bit plane of the inputs; vector = "
      "all planes together",
      "XBM's table read as energies a plane: its 8.3 pJ for 72 conversions are above the ADC's "
      "floor only so"},
 
-    {"cell.bits", OHMI_FIELD_INTEGER, AT(cell.bits), "2", 1, 8, false, NULL, "bits",
-     "bits of a memory cell", "XST: 2 bits"},
+    {"cell.bits", OHMI_FIELD_INTEGER, AT(cell.bits), "2", 1, 4, false, NULL, "bits",
+     "bits of a memory cell; the run's unless set", "XST: 2 bits"},
     {"cell.sign", OHMI_FIELD_CHOICE, AT(cell.sign), "offset", 0, 0, false, signs, "",
-     "how a weight gets its sign: offset = its largest value is added, and taken off digitally; "
-     "pair = the bit lines of the positive and of the negative part",
-     "offset: the two bit lines a 4-bit weight of XBM's table"},
+     "how weights with a sign become cells, as 'array.weight_scheme' of a config; the run's unless "
+     "set",
+     "the run's"},
     {"cell.min", OHMI_FIELD_QUANTITY, AT(cell.min_siemens), "1 uS", 1e-12, 1, true, NULL, "S",
      "conductance of the lowest level, of erased cells too",
      "Wu et al., VLSI 2018: on-state 100 kOhm, window 10"},
@@ -279,8 +279,8 @@ _Static_assert(N_FIELDS <= OHMI_MOST_FIELDS, "OHMI_MOST_FIELDS is too small");
 _Static_assert(N_SECTIONS <= OHMI_MOST_SECTIONS, "OHMI_MOST_SECTIONS is too small");
 
 const ohmi_table *ohmi_hardware_table(void) {
-    static const ohmi_table table = {"hardware preset", fields,
-                                     sections,          N_FIELDS,
-                                     N_SECTIONS,        "docs/hardware.md lists all keys"};
+    static const ohmi_table table = {
+        "hardware preset", fields,     sections,
+        N_FIELDS,          N_SECTIONS, "'ohmwise explain --hardware' lists all keys"};
     return &table;
 }

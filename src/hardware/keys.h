@@ -56,7 +56,6 @@ typedef struct {
 typedef enum { OHMI_COMPONENTS_TABLE, OHMI_COMPONENTS_ESTIMATE } ohmi_components;
 typedef enum { OHMI_PER_PLANE, OHMI_PER_VECTOR } ohmi_per;
 typedef enum { OHMI_CELLS_APART, OHMI_CELLS_IN_ADC } ohmi_cell_energy;
-typedef enum { OHMI_SIGN_OFFSET, OHMI_SIGN_PAIR } ohmi_sign;
 typedef enum { OHMI_FLAVOUR_HP, OHMI_FLAVOUR_LP } ohmi_flavour;
 typedef enum { OHMI_ADC_SAR, OHMI_ADC_FLASH } ohmi_adc_kind;
 typedef enum { OHMI_MEAN_CONDUCTANCE, OHMI_MEAN_RESISTANCE } ohmi_write_rule;
@@ -78,7 +77,7 @@ typedef struct {
         double min_siemens, max_siemens;
         double read_v, read_s;
         ohmi_cell_energy energy;  // cell.energy
-        ohmi_sign sign;           // cell.sign
+        ohmi_coding sign;         // cell.sign
         double access_ohm;        // cell.access
         double width_f, height_f; // cell.width, cell.height: in feature sizes
     } cell;

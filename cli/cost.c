@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ohmwise cost RUN`: what a run costs on crossbars, from the same mapping that gave its accuracy.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "ohmwise/config.h"
+#include "ohmwise/cost.h"
+#include "ohmwise/system.h"
+
+static const ohmcli_option options[] = {
+    {.name = "preset",
+     .letter = 'p',
+     .value = "PRESET",
+     .help = "hardware: a preset or a file (hardware/xst-32nm)",
+     .complete = OHMCLI_COMPLETE_HARDWARE},
+    {.name = "images",
+     .value = "N",
+     .help = "run N test images of each task and count their bits (0: take input.ones)"},
+    {.name = "switches",
+     .value = "SEQ",
+     .help = "then switch between tasks, as 1,5,2 or 1-20 or 1-20x1000"},
+    {.name = "sweep",
+     .value = "AXIS",
+     .help = "price a grid, as adc.bits=4,5,6 or 'cell.max=2 uS..20 uS:10'; CSV; may be repeated"},
+    {.name = "out",
+     .letter = 'o',
+     .value = "DIR",
+     .help = "folder for cost.json (RUN)",
+     .complete = OHMCLI_COMPLETE_FOLDER},
+    {.name = "csv",
+     .value = "DIR",
+     .help = "write cost_tasks.csv, cost_layers.csv, cost_programming.csv there",
+     .complete = OHMCLI_COMPLETE_FOLDER},
+    {.name = "print-preset", .help = "print the complete hardware as YAML, and nothing else"},
+    {.name = "backend", .value = "NAME", .help = "kernels; 'ohmwise doctor' lists them"},
+    {.name = "data",
+     .value = "DIR",
+     .help = "folder of data sets",
+     .complete = OHMCLI_COMPLETE_FOLDER},
+    {.name = "threads", .letter = 'j', .value = "N", .help = "threads, 0 = all CPUs"},
+    {.name = "json", .help = "print one JSON document"},
+    {0},
+};
+
+const ohmcli_command ohmcli_cost_command = {
+    .name = "cost",
+    .summary = "Price a run: energy, time, area, programming, wear",
+    .operands = "RUN [key=value ...]",
+    .min_operands = 1,
+    .max_operands = -1,
+    .example = "cost runs/first --images 16 adc.count=72",
+    .notes = "Keys are those of a hardware preset: docs/hardware.md, or 'ohmwise explain "
+             "--hardware KEY'.",
+    .options = options,
+    .complete = OHMCLI_COMPLETE_FOLDER,
+    .run = ohmcli_cost,
+};
+
+enum { MAX_AXES = 8 };
+
+// The hardware that the command line says. Returns an exit code; *out is for ohm_hardware_free.
+static int read_hardware(ohm_hardware **out, const ohmcli_call *call) {
+    char path[4096];
+    ohm_error err = {0};
+    const char *preset =
+        ohmcli_has(call, "preset") ? ohmcli_value(call, "preset") : "hardware/xst-32nm";
+    if (!ohmcli_find_config(path, sizeof path, preset)) {
+        return OHMCLI_USAGE;
+    }
+    if (ohm_hardware_new(out, &err) < 0 || ohm_hardware_load(*out, path, &err) < 0) {
+        return ohmcli_error(&err);
+    }
+    for (int i = 1; i < call->n_operands; i++) {
+        char *equals = strchr(call->operands[i], '=');
+        if (equals == NULL || equals == call->operands[i]) {
+            return ohmcli_usage(&ohmcli_cost_command, "'%s' is not key=value", call->operands[i]);
+        }
+        *equals = '\0';
+        const ohm_status status = ohm_hardware_set(*out, call->operands[i], equals + 1, &err);
+        *equals = '=';
+        if (status < 0) {
+            return ohmcli_error(&err);
+        }
+    }
+    if (ohm_hardware_check(*out, &err) < 0) {
+        return ohmcli_error(&err);
+    }
+    return OHMCLI_DONE;
+}
+
+static int print_text(char *text) {
+    fputs(text, stdout);
+    ohm_text_free(&text);
+    return OHMCLI_DONE;
+}
+
+// A grid of points as CSV on stdout.
+static int print_sweep(ohm_cost *cost, const ohm_hardware *hardware, const ohmcli_call *call) {
+    const char *axes[MAX_AXES];
+    int n_axes = 0;
+    char *csv = NULL;
+    ohm_error err = {0};
+    for (const char *axis; (axis = ohmcli_value_at(call, "sweep", n_axes)) != NULL;) {
+        if (n_axes == MAX_AXES) {
+            return ohmcli_usage(&ohmcli_cost_command, "more than %d axes", (int)MAX_AXES);
+        }
+        axes[n_axes++] = axis;
+    }
+    if (ohm_cost_sweep(&csv, cost, hardware, axes, n_axes, &err) < 0) {
+        return ohmcli_error(&err);
+    }
+    return print_text(csv);
+}
+
+// One bill: cost.json, CSV where asked for, and what goes to stdout.
+static int print_bill(ohm_cost *cost, const ohm_hardware *hardware, const ohmcli_call *call) {
+    const char *out = ohmcli_has(call, "out") ? ohmcli_value(call, "out") : call->operands[0];
+    ohm_error err = {0};
+    ohm_bill *bill = NULL;
+    char *text = NULL;
+    int code = OHMCLI_DONE;
+    if (ohm_bill_new(&bill, cost, hardware, ohmcli_value(call, "switches"), &err) < 0 ||
+        ohm_bill_save(bill, out, &err) < 0 ||
+        (ohmcli_has(call, "csv") && ohm_bill_save_csv(bill, ohmcli_value(call, "csv"), &err) < 0)) {
+        code = ohmcli_error(&err);
+    } else if (ohmcli_has(call, "json")) {
+        code = ohm_bill_json(&text, bill, &err) < 0 ? ohmcli_error(&err) : OHMCLI_DONE;
+    } else {
+        code = ohm_bill_text(&text, bill, &err) < 0 ? ohmcli_error(&err) : OHMCLI_DONE;
+    }
+    if (text != NULL) {
+        print_text(text);
+        if (ohmcli_has(call, "json")) {
+            putchar('\n');
+        }
+    }
+    ohm_bill_free(&bill);
+    return code;
+}
+
+int ohmcli_cost(int argc, char **argv) {
+    ohmcli_call call;
+    int code = ohmcli_parse(&call, &ohmcli_cost_command, argc, argv);
+    if (code >= 0) {
+        return code;
+    }
+    int threads = 0, n_images = 0;
+    ohm_hardware *hardware = NULL;
+    ohm_cost *cost = NULL;
+    ohm_error err = {0};
+    if (!ohmcli_integer(&call, "threads", 0, 256, &threads) ||
+        !ohmcli_integer(&call, "images", 0, 1000000, &n_images)) {
+        return OHMCLI_USAGE;
+    }
+    if (ohmcli_has(&call, "sweep") &&
+        (ohmcli_has(&call, "json") || ohmcli_has(&call, "csv") || ohmcli_has(&call, "switches"))) {
+        return ohmcli_usage(&ohmcli_cost_command,
+                            "'--sweep' prints CSV and goes without --json, --csv, --switches");
+    }
+    if (ohmcli_has(&call, "threads")) {
+        ohm_set_threads(threads);
+    }
+    code = read_hardware(&hardware, &call);
+    if (code == OHMCLI_DONE && ohmcli_has(&call, "print-preset")) {
+        char *text = NULL;
+        code = ohm_hardware_text(&text, hardware, &err) < 0 ? ohmcli_error(&err) : print_text(text);
+        ohm_hardware_free(&hardware);
+        return code;
+    }
+    const ohm_cost_def def = {
+        .data_folder =
+            ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder(),
+        .backend = ohmcli_backend(&call),
+        .n_images = n_images,
+    };
+    if (code == OHMCLI_DONE && ohm_cost_new(&cost, call.operands[0], &def, &err) < 0) {
+        code = ohmcli_error(&err);
+    }
+    if (code == OHMCLI_DONE) {
+        code = ohmcli_has(&call, "sweep") ? print_sweep(cost, hardware, &call)
+                                          : print_bill(cost, hardware, &call);
+    }
+    ohm_cost_free(&cost);
+    ohm_hardware_free(&hardware);
+    return code;
+}

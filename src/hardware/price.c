@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prices of what was counted; see price.h.
+#include "hardware/price.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/memory.h"
+
+const char *ohmi_price_name(int part) {
+    return part == OHMI_LEAKAGE ? "leakage" : ohmi_part_names[part];
+}
+
+// width of an adder of the first stage, bits
+static double first_bits(const ohmi_hardware *h, const ohmi_placed_layer *layer, int planes) {
+    return h->adder_first_bits > 0 ? (double)h->adder_first_bits
+                                   : (double)(h->adc.bits + planes + layer->n_digits + 1);
+}
+
+// full-adder bits of adders by stage: a bit wider each stage
+static double adder_bits(const int64_t adders[OHMI_MOST_STAGES], double first) {
+    double bits = 0;
+    for (int stage = 0; stage < OHMI_MOST_STAGES; stage++) {
+        bits += (double)adders[stage] * (first + stage);
+    }
+    return bits;
+}
+
+static int n_stages(const ohmi_count_layer *layer) {
+    int n = 0;
+    while (n < OHMI_MOST_STAGES && layer->adders_built[n] > 0) {
+        n++;
+    }
+    return n;
+}
+
+static double converters(const ohmi_hardware *h) {
+    return h->adc.count > 0 ? (double)h->adc.count : (double)h->array.columns;
+}
+
+void ohmi_price_area(ohmi_area *out, const ohmi_workload *work, const ohmi_hardware *h) {
+    const ohmi_component *part = h->part;
+    double units[OHMI_N_PARTS] = {0}, columns = 0;
+    *out = (ohmi_area){0};
+    for (int l = 0; l < work->n_layers; l++) {
+        const ohmi_placed_layer *layer = &work->place->layers[l];
+        const ohmi_count_layer *counted = &work->layers[l];
+        const double arrays = (double)layer->n_arrays;
+        out->arrays += layer->n_arrays;
+        columns += (double)layer->layout.n_units;
+        units[OHMI_PART_CELL] += arrays * (double)(work->place->def.rows * h->array.columns);
+        units[OHMI_PART_SWITCH] += arrays;
+        units[OHMI_PART_ADC] += arrays * converters(h);
+        units[OHMI_PART_SHIFT_INPUT] += arrays * (double)h->array.columns;
+        units[OHMI_PART_SHIFT_WEIGHT] += arrays * (double)(h->array.columns / layer->lines);
+        units[OHMI_PART_MASK] += arrays * (double)h->array.columns;
+        units[OHMI_PART_INTERCONNECT] += arrays;
+        units[OHMI_PART_ADDER] +=
+            adder_bits(counted->adders_built, first_bits(h, layer, counted->planes));
+        units[OHMI_PART_RELU] += counted->relu_values > 0 ? (double)counted->outputs : 0;
+        units[OHMI_PART_POOL] += counted->pool_operations > 0 ? (double)counted->outputs : 0;
+    }
+    out->buffer_bits = h->buffer_bits > 0 ? (double)h->buffer_bits
+                                          : (double)work->largest_map * (double)work->input_bits;
+    units[OHMI_PART_BUFFER] = out->buffer_bits;
+    for (int p = 0; p < OHMI_N_PARTS; p++) {
+        out->part_m2[p] = units[p] * part[p].area_m2;
+        out->total_m2 += out->part_m2[p];
+        out->leakage_w += units[p] * part[p].leakage_w;
+    }
+    out->mask_bytes = ceil(columns / 8);
+}
+
+// the time of one vector
+static double vector_s(const ohmi_count_layer *layer, const ohmi_count *n, const ohmi_hardware *h,
+                       double first) {
+    const ohmi_component *part = h->part;
+    if (n->arrays_read == 0) {
+        return 0;
+    }
+    const double rounds = ceil((double)n->most_lines / converters(h));
+    const double convert_s =
+        part[OHMI_PART_ADC].delay_s > h->cell.read_s ? part[OHMI_PART_ADC].delay_s : h->cell.read_s;
+    const double plane_s =
+        part[OHMI_PART_SWITCH].delay_s + rounds * convert_s + part[OHMI_PART_SHIFT_INPUT].delay_s;
+    // carries ripple through the first stage, then one more bit a stage
+    const double stages = n_stages(layer);
+    const double tree_s =
+        stages > 0 ? (first + 2 * (stages - 1)) * part[OHMI_PART_ADDER].delay_s : 0;
+    const double work_s = layer->planes * plane_s + part[OHMI_PART_SHIFT_WEIGHT].delay_s + tree_s +
+                          part[OHMI_PART_RELU].delay_s + part[OHMI_PART_POOL].delay_s;
+    const double load_s = ceil((double)n->rows_read * layer->planes / (double)h->buffer_width) *
+                          part[OHMI_PART_BUFFER].delay_s;
+    return work_s > load_s ? work_s : load_s;
+}
+
+void ohmi_price_layer(ohmi_price *out, const ohmi_workload *work, int l, const ohmi_count *n,
+                      const ohmi_hardware *h, const ohmi_area *area) {
+    const ohmi_component *part = h->part;
+    const ohmi_count_layer *layer = &work->layers[l];
+    const double vectors = (double)layer->vectors, planes = layer->planes;
+    const double reads = h->array.energy_per == OHMI_PER_PLANE ? vectors * planes : vectors;
+    const double first = first_bits(h, &work->place->layers[l], layer->planes);
+    double actions[OHMI_N_PARTS] = {0};
+    *out = (ohmi_price){0};
+
+    // the cells' currents: V^2 G t of every cell that conducts, its transistor in series
+    const double step =
+        (h->cell.max_siemens - h->cell.min_siemens) / ((double)(1 << h->cell.bits) - 1);
+    const double siemens = h->cell.min_siemens * n->cells_read + step * n->levels_read;
+    if (h->cell.energy == OHMI_CELLS_APART && n->cells_read > 0) {
+        const double mean = siemens / n->cells_read;
+        out->energy_j[OHMI_PART_CELL] = h->cell.read_v * h->cell.read_v * h->cell.read_s * siemens /
+                                        (1 + mean * h->cell.access_ohm);
+    }
+    out->energy_j[OHMI_PART_LINE] =
+        n->rows_driven * h->line.row_j + (double)n->lines_on * reads * h->line.column_j;
+
+    // all others: actions times energy
+    actions[OHMI_PART_SWITCH] = (double)n->arrays_read * reads;
+    actions[OHMI_PART_ADC] = (double)n->lines_on * reads;
+    actions[OHMI_PART_SHIFT_INPUT] = (double)n->lines_on * reads;
+    actions[OHMI_PART_SHIFT_WEIGHT] = (double)n->joins * reads;
+    actions[OHMI_PART_MASK] = (double)(n->arrays_read * h->array.columns) * vectors;
+    actions[OHMI_PART_ADDER] = adder_bits(n->adders, first) * vectors;
+    const double moved =
+        (double)n->rows_read * planes * vectors +
+        (double)(layer->buffer_written + layer->residual_values) * (double)work->input_bits;
+    actions[OHMI_PART_BUFFER] = moved;
+    actions[OHMI_PART_RELU] = (double)layer->relu_values;
+    actions[OHMI_PART_POOL] = (double)layer->pool_operations;
+    // an H-tree from the buffer to an array is about as long as the chip's side
+    actions[OHMI_PART_INTERCONNECT] = h->wire_share * moved * sqrt(area->total_m2) / 1e-3;
+    for (int p = OHMI_PART_SWITCH; p < OHMI_N_PARTS; p++) {
+        out->energy_j[p] = actions[p] * part[p].energy_j;
+    }
+    out->latency_s = vectors * vector_s(layer, n, h, first);
+    out->latency_s += n->arrays_read > 0 ? h->wire_share * sqrt(area->total_m2) / 1e-3 *
+                                               part[OHMI_PART_INTERCONNECT].delay_s
+                                         : 0;
+    out->energy_j[OHMI_LEAKAGE] = area->leakage_w * out->latency_s;
+    out->operations = 2 * (double)n->weights_on * vectors;
+}
+
+void ohmi_price_task(ohmi_price *out, double *slowest_s, const ohmi_workload *work,
+                     const ohmi_count *counts, const ohmi_hardware *h, const ohmi_area *area) {
+    *out = (ohmi_price){0};
+    *slowest_s = 0;
+    for (int l = 0; l < work->n_layers; l++) {
+        ohmi_price layer;
+        ohmi_price_layer(&layer, work, l, &counts[l], h, area);
+        for (int p = 0; p < OHMI_N_PRICES; p++) {
+            out->energy_j[p] += layer.energy_j[p];
+        }
+        out->latency_s += layer.latency_s;
+        out->operations += layer.operations;
+        *slowest_s = layer.latency_s > *slowest_s ? layer.latency_s : *slowest_s;
+    }
+}
+
+double ohmi_price_total_j(const ohmi_price *price) {
+    double sum = 0;
+    for (int p = 0; p < OHMI_N_PRICES; p++) {
+        sum += price->energy_j[p];
+    }
+    return sum;
+}
+
+ohm_status ohmi_price_all_on(ohmi_count *counts, const ohmi_workload *work, const ohmi_hardware *h,
+                             int task, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    uint8_t *on = NULL;
+    double *levels = NULL;
+    for (int l = 0; l < work->n_layers; l++) {
+        const ohmi_placed_layer *layer = &work->place->layers[l];
+        const size_t n_columns = (size_t)layer->layout.n_units;
+        ohmi_free(on);
+        ohmi_free(levels);
+        on = ohmi_alloc((n_columns + 7) / 8, 1);
+        levels = ohmi_alloc(n_columns, sizeof *levels);
+        if (!on || !levels) {
+            status =
+                ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the columns of '%s'", layer->name);
+            goto done;
+        }
+        memset(on, 0xff, (n_columns + 7) / 8);
+        const double *ones = work->tasks[task].ones ? work->tasks[task].ones[l] : NULL;
+        if (!ones) {
+            ohmi_count_levels(levels, work->place, l, work->codes[l]);
+        }
+        ohmi_count_task(&counts[l], &work->layers[l], work->place, l,
+                        &(ohmi_masked_layer){on, work->codes[l], levels},
+                        &(ohmi_input_ones){ones, h->input_ones});
+    }
+done:
+    ohmi_free(on);
+    ohmi_free(levels);
+    return status;
+}
