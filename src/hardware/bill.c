@@ -7,10 +7,6 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
-#include "config/access.h"
-#include "file/safetensors.h"
-#include "learn/checkpoint.h"
-#include "learn/outline.h"
 
 void ohm_cost_free(ohm_cost **cost) {
     if (!cost || !*cost) {
@@ -19,28 +15,10 @@ void ohm_cost_free(ohm_cost **cost) {
     ohm_cost *c = *cost;
     ohmi_moves_clear(&c->moves);
     ohmi_workload_free(&c->work);
-    ohmi_learner_free(&c->learner);
     ohmi_tasks_free(&c->tasks);
-    ohm_config_free(&c->config);
+    ohmi_opened_close(&c->opened);
     ohmi_free(c);
     *cost = NULL;
-}
-
-// the tasks: with their images, or only their outline, from the checkpoint
-static ohm_status read_tasks(ohm_cost *cost, const char *checkpoint, const ohm_cost_def *def,
-                             ohm_error *err) {
-    ohm_status status = OHM_OK;
-    ohmi_tensors *tensors = NULL;
-    const ohmi_config *values = ohmi_config_values(cost->config);
-    if (def->n_images > 0) {
-        OHM_TRY(ohmi_tasks_load(&cost->tasks, values, def->data_folder, err));
-    } else {
-        OHM_TRY(ohmi_tensors_open(&tensors, checkpoint, err));
-        OHM_TRY(ohmi_outline_read(&cost->tasks, values, tensors, err));
-    }
-done:
-    ohmi_tensors_close(&tensors);
-    return status;
 }
 
 // names of the tasks of a run without its data, from metrics.json where that is there
@@ -64,40 +42,27 @@ static void read_names(ohm_cost *cost, const char *run_folder) {
 ohm_status ohm_cost_new(ohm_cost **out, const char *run_folder, const ohm_cost_def *def,
                         ohm_error *err) {
     ohm_status status = OHM_OK;
-    char path[1024], checkpoint[1024];
+    enum { BATCH = 16 };
     ohm_cost *cost = ohmi_alloc(1, sizeof *cost);
     *out = NULL;
     if (!cost) {
         return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the cost of a run");
     }
-
-    // the run as it was configured, and what it has learned
     (void)snprintf(cost->run, sizeof cost->run, "%s", run_folder);
-    (void)snprintf(path, sizeof path, "%s/config.yaml", run_folder);
-    (void)snprintf(checkpoint, sizeof checkpoint, "%s/checkpoints/last.safetensors", run_folder);
-    OHM_TRY(ohm_config_new(&cost->config, err));
-    OHM_TRY(ohm_config_load(cost->config, path, err));
-    OHM_TRY(ohm_config_check(cost->config, err));
-    const ohmi_config *values = ohmi_config_values(cost->config);
-    (void)snprintf(cost->method, sizeof cost->method, "%.63s", values->method.preset);
-    cost->adc_bits = values->adc.bits;
-    OHM_TRY(read_tasks(cost, checkpoint, def, err));
-    OHM_TRY(ohmi_learner_new(&cost->learner, values, cost->tasks, def->backend, false, err));
-    OHM_TRY(ohmi_checkpoint_load(cost->learner, checkpoint, false, err));
-    const int n_learned = (int)cost->learner->position.task;
-    if (n_learned == 0) {
-        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "'%s' has learned no task yet", run_folder);
-        goto done;
+    OHM_TRY(ohmi_opened_open(&cost->opened, run_folder, BATCH, def->backend, err));
+    ohmi_learner *learner = cost->opened.learner;
+    const int n_learned = (int)learner->position.task;
+    (void)snprintf(cost->method, sizeof cost->method, "%.63s", cost->opened.values->method.preset);
+    OHM_TRY(ohmi_workload_new(&cost->work, learner, n_learned, err));
+    if (!cost->opened.has_task_file) {
+        read_names(cost, run_folder);
     }
-    OHM_TRY(ohmi_workload_new(&cost->work, cost->learner, n_learned, err));
     if (def->n_images > 0) {
         // networks of their own: only the last one's weights are there
-        const bool is_alone = cost->work->is_alone;
-        for (int t = is_alone ? n_learned - 1 : 0; t < n_learned; t++) {
-            OHM_TRY(ohmi_workload_run(cost->work, cost->learner, t, def->n_images, err));
+        OHM_TRY(ohmi_tasks_load(&cost->tasks, cost->opened.values, def->data_folder, err));
+        for (int t = cost->work->is_alone ? n_learned - 1 : 0; t < n_learned; t++) {
+            OHM_TRY(ohmi_workload_run(cost->work, learner, cost->tasks, t, def->n_images, err));
         }
-    } else {
-        read_names(cost, run_folder);
     }
     *out = cost;
     cost = NULL;
@@ -114,8 +79,8 @@ static bool is_set(const ohm_hardware *hardware, const char *key) {
 ohm_status ohmi_bill_hardware(ohmi_hardware *out, const ohm_cost *cost,
                               const ohm_hardware *hardware, ohm_error *err) {
     ohm_hardware mapped = *hardware;
-    if (cost->config) {
-        const ohmi_config *values = ohmi_config_values(cost->config);
+    if (cost->opened.learner) {
+        const ohmi_config *values = cost->opened.values;
         ohmi_hardware *v = &mapped.values;
         v->rows = values->array.rows;
         v->array.columns =
@@ -229,7 +194,7 @@ static ohm_status make_bill(ohm_bill **out, ohm_cost *cost, const ohm_hardware *
     OHM_TRY(price_tasks(bill, is_whole, err));
 
     // programming, of what was learned here
-    if (cost->learner) {
+    if (cost->opened.learner) {
         OHM_TRY(count_moves(cost, &bill->hardware, switches, err));
         bill->steps = ohmi_alloc((size_t)cost->moves.n_steps, sizeof *bill->steps);
         if (!bill->steps) {

@@ -8,15 +8,14 @@
 #include "hardware/ledger.h"
 #include "hardware/preset.h"
 #include "hardware/price.h"
+#include "learn/opened.h"
 
 // What was counted of a run.
 struct ohm_cost {
-    ohm_config *config; // NULL = not of a run
-    ohmi_tasks *tasks;
-    ohmi_learner *learner;
+    ohmi_opened opened; // learner NULL = not of a run
+    ohmi_tasks *tasks;  // with images; NULL = none were run
     ohmi_workload *work;
     char run[512], method[64];
-    int64_t adc_bits;
     // what was programmed, kept until another mapping or sequence is asked for
     ohmi_moves moves;
     bool has_moves, is_reset;
@@ -28,7 +27,6 @@ struct ohm_cost {
 struct ohm_bill {
     const ohm_cost *cost; // borrowed
     ohmi_hardware hardware;
-    char estimated[8]; // "yes" where the component table is the estimator's
     ohmi_area area;
     ohmi_price *tasks, *layers, *all_on;  // (n_tasks), (n_tasks, n_layers), (n_tasks)
     double *slowest_s, *all_on_slowest_s; // (n_tasks)

@@ -267,7 +267,7 @@ static void follow_array(const job *j, int thread, int64_t index, scratch *a) {
             a->on[s] = bit_of(work->tasks[j->task[s]].on[j->layer], u);
             first_use = a->on[s] && s < first_use ? s : first_use;
         }
-        if (work->is_element) {
+        if (work->is_element && !layer->is_head) {
             follow_weights(j, thread, a, work->codes[j->layer] + first, first, at.n_rows,
                            layer->lines);
         } else {
@@ -435,7 +435,7 @@ ohm_status ohmi_moves_count(ohmi_moves *out, const ohmi_workload *work, bool res
     }
     for (j->layer = 0; j->layer < work->n_layers; j->layer++) {
         fill_digits(j);
-        if (work->is_alone) {
+        if (work->is_alone && !work->place->layers[j->layer].is_head) {
             expect_layer(j);
         } else {
             ohmi_parallel(work->place->layers[j->layer].n_arrays, 16, follow_arrays, j);

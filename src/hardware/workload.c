@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A run as work for the arrays; see workload.h.
 //
-// A column is on in a task when the task's mask says so; of an element-wise method when one of its
-// weights is on. Codes are those of all owned weights: Q(w) / step, as the network multiplies with.
+// Codes, masks and places are those of learn/placing.h, from which the crossbars are programmed
+// too; what is priced is what is simulated.
 #include "hardware/workload.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "data/loader.h"
-#include "learn/evaluate.h"
+#include "learn/placing.h"
 
 static ohm_status no_memory(ohm_error *err) {
     return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the work of a run");
@@ -32,12 +32,10 @@ void ohmi_workload_free(ohmi_workload **work) {
         ohmi_free(w->tasks[t].ones);
         ohmi_free(w->tasks[t].count);
     }
-    for (int l = 0; l < w->n_layers; l++) {
-        ohmi_free(w->codes ? w->codes[l] : NULL);
-        ohmi_free(w->own ? w->own[l] : NULL);
+    for (int l = 0; w->codes && l < w->n_layers; l++) {
+        ohmi_free(w->codes[l]);
     }
     ohmi_free(w->codes);
-    ohmi_free(w->own);
     ohmi_free(w->tasks);
     ohmi_free(w->layers);
     ohmi_place_free(&w->place);
@@ -54,74 +52,54 @@ static int bits_of(double top) {
     return bits;
 }
 
-// codes of all owned weights, and owners
-static ohm_status read_layer(ohmi_workload *work, int l, ohm_error *err) {
-    const ohmi_learner *learner = work->learner;
-    const ohmi_layer *layer = &learner->network->layers[l];
-    const ohmi_units *units = &learner->units[l];
-    const ohmi_layout *layout = &units->layout;
-    work->codes[l] = ohmi_alloc((size_t)layer->n_weights, 1);
-    work->own[l] = ohmi_alloc((size_t)layout->n_units, 1);
-    float *row = ohmi_alloc((size_t)layout->run, sizeof *row);
-    if (!work->codes[l] || !work->own[l] || !row) {
-        ohmi_free(row);
+// places the layers, and the classifiers, on the arrays that hardware has
+static ohm_status place(ohmi_placed **out, const ohmi_workload *work, int64_t columns,
+                        int64_t cell_bits, ohmi_coding coding, ohm_error *err) {
+    ohmi_config *values = ohmi_alloc(1, sizeof *values);
+    if (!values) {
         return no_memory(err);
     }
-    memcpy(work->own[l], units->own, (size_t)layout->n_units);
-    for (int64_t k = 0; k < layout->k; k++) {
-        int8_t *codes = work->codes[l] + k * layout->run;
-        ohmi_grid_round_weights(row, layer->w + k * layout->run, layout->run, units->lsb,
-                                &learner->weight_grid);
-        for (int64_t g = 0; g < layout->n_groups; g++) {
-            const int64_t u = k * layout->n_groups + g;
-            const int64_t length = ohmi_layout_length(layout, u);
-            for (int64_t i = g * layout->span; i < g * layout->span + length; i++) {
-                codes[i] = (int8_t)(units->own[u] ? row[i] : 0.0f);
-            }
-        }
+    *values = *work->learner->config;
+    values->array.columns = columns;
+    values->array.cell_bits = cell_bits;
+    values->array.weight_scheme = coding;
+    const ohm_status status = ohmi_learner_place(out, work->learner, values, err);
+    ohmi_free(values);
+    return status;
+}
+
+// codes of all owned weights of a layer; they do not depend on the arrays
+static ohm_status read_codes(ohmi_workload *work, int l, ohm_error *err) {
+    const ohmi_placed_layer *layer = &work->place->layers[l];
+    const int64_t n = layer->k * layer->layout.run;
+    float *codes = ohmi_alloc((size_t)n, sizeof *codes);
+    work->codes[l] = ohmi_alloc((size_t)n, 1);
+    if (!codes || !work->codes[l]) {
+        ohmi_free(codes);
+        return no_memory(err);
     }
-    ohmi_free(row);
+    ohmi_learner_codes(codes, work->learner, work->place, l);
+    for (int64_t i = 0; i < n; i++) {
+        work->codes[l][i] = (int8_t)codes[i];
+    }
+    ohmi_free(codes);
     return OHM_OK;
 }
 
 // the columns a task uses
 static ohm_status read_masks(ohmi_workload *work, int t, ohm_error *err) {
-    const ohmi_learner *learner = work->learner;
     ohmi_work_task *task = &work->tasks[t];
     task->on = ohmi_alloc((size_t)work->n_layers, sizeof *task->on);
     task->count = ohmi_alloc((size_t)work->n_layers, sizeof *task->count);
-    if (!task->on || !task->count) {
-        return no_memory(err);
-    }
-    for (int l = 0; l < work->n_layers; l++) {
-        const ohmi_conv *o = &learner->network->layers[l].shape;
-        const uint8_t *bits = learner->learned[t].bits[l];
-        ohmi_layout columns;
-        const ohm_status status = ohmi_layout_cut(
-            &columns, o->k, o->c, o->r, o->s, learner->config->array.rows, OHMI_UNIT_COLUMN, err);
-        if (status < 0) {
-            return status;
-        }
-        const size_t size = (size_t)(columns.n_units + 7) / 8;
-        task->on[l] = ohmi_alloc(size, 1);
+    for (int l = 0; task->on && l < work->n_layers; l++) {
+        const int64_t n_columns = work->place->layers[l].layout.n_units;
+        task->on[l] = ohmi_alloc((size_t)(n_columns + 7) / 8, 1);
         if (!task->on[l]) {
             return no_memory(err);
         }
-        if (!work->is_element) {
-            memcpy(task->on[l], bits, size);
-            continue;
-        }
-        for (int64_t u = 0; u < columns.n_units; u++) {
-            const int64_t first = ohmi_layout_offset(&columns, u);
-            const int64_t length = ohmi_layout_length(&columns, u);
-            bool is_on = false;
-            for (int64_t i = first; i < first + length && !is_on; i++) {
-                is_on = bits[i / 8] >> (i % 8) & 1;
-            }
-            task->on[l][u / 8] |= (uint8_t)(is_on << (u % 8));
-        }
+        ohmi_learner_column_bits(task->on[l], work->learner, work->place, l, t);
     }
-    return OHM_OK;
+    return task->on && task->count ? OHM_OK : no_memory(err);
 }
 
 // whether anything but pooling reads a node's values
@@ -179,45 +157,57 @@ static void read_nodes(ohmi_workload *work) {
             layer->buffer_written += values;
             break;
         }
-        case OHMI_NODE_INPUT:
         case OHMI_NODE_HEAD:
+        case OHMI_NODE_INPUT:
             break;
         }
+    }
+    // the classifiers, side by side
+    for (int l = network->n_layers; l < work->n_layers; l++) {
+        const ohmi_node *head = &network->nodes[network->n_nodes - 1];
+        const ohmi_node *input = &network->nodes[head->input];
+        (void)snprintf(work->layers[l].name, sizeof work->layers[l].name, "%s",
+                       work->place->layers[l].name);
+        work->layers[l].vectors = 1;
+        // a mean over a map is taken as the sum that it is a part of
+        const ohmi_node *before =
+            &network->nodes[input->kind == OHMI_NODE_AVGPOOL ? input->input : 0];
+        const double n_values =
+            input->kind == OHMI_NODE_AVGPOOL ? (double)before->h * before->w : 1;
+        work->head_scale = n_values;
+        work->layers[l].planes = bits_of((double)work->learner->activation_grid.top * n_values);
     }
 }
 
 ohm_status ohmi_workload_new(ohmi_workload **out, const ohmi_learner *learner, int n_tasks,
                              ohm_error *err) {
     ohm_status status = OHM_OK;
+    const ohmi_config *config = learner->config;
     ohmi_workload *work = ohmi_alloc(1, sizeof *work);
     *out = NULL;
     if (!work) {
         return no_memory(err);
     }
     work->learner = learner;
-    work->n_layers = learner->network->n_layers;
     work->n_tasks = n_tasks;
-    work->is_element = learner->config->method.unit == OHMI_UNIT_ELEMENT;
-    work->is_alone = learner->config->method.growth == OHMI_GROWTH_DENSE;
-    if (!learner->is_quantised) {
-        status = ohmi_fail(err, OHM_ERR_UNSUPPORTED,
-                           "the run was learned in float: there are no codes to put into cells");
-        ohmi_hint(err, "learn with quantise.weight_bits=4 quantise.activation_bits=4");
-        goto done;
-    }
-    const size_t n_layers = (size_t)work->n_layers;
+    work->is_element = config->method.unit == OHMI_UNIT_ELEMENT;
+    work->is_alone = config->method.growth == OHMI_GROWTH_DENSE;
     work->input_bits = bits_of((double)learner->activation_grid.top);
+    work->head_scale = 1;
+    OHM_TRY(place(&work->place, work, config->array.columns, config->array.cell_bits,
+                  config->array.weight_scheme, err));
+    work->n_layers = work->place->n_layers;
+    const size_t n_layers = (size_t)work->n_layers;
     work->layers = ohmi_alloc(n_layers, sizeof *work->layers);
     work->tasks = ohmi_alloc((size_t)n_tasks, sizeof *work->tasks);
     work->codes = ohmi_alloc(n_layers, sizeof *work->codes);
-    work->own = ohmi_alloc(n_layers, sizeof *work->own);
-    if (!work->layers || !work->tasks || !work->codes || !work->own) {
+    if (!work->layers || !work->tasks || !work->codes) {
         status = no_memory(err);
         goto done;
     }
     read_nodes(work);
     for (int l = 0; l < work->n_layers; l++) {
-        OHM_TRY(read_layer(work, l, err));
+        OHM_TRY(read_codes(work, l, err));
     }
     for (int t = 0; t < n_tasks; t++) {
         (void)snprintf(work->tasks[t].name, sizeof work->tasks[t].name, "%s",
@@ -230,6 +220,20 @@ ohm_status ohmi_workload_new(ohmi_workload **out, const ohmi_learner *learner, i
 done:
     ohmi_workload_free(&work);
     return status;
+}
+
+// the inputs of the classifier: codes, or the sums whose means they are
+static void add_head_ones(double *ones, const ohmi_workload *work, const ohmi_network *network,
+                          int n) {
+    const ohmi_node *input = &network->nodes[network->nodes[network->n_nodes - 1].input];
+    const float scale = (float)work->head_scale;
+    const int planes = work->layers[network->n_layers].planes;
+    for (int image = 0; image < n; image++) {
+        for (int c = 0; c < network->head_inputs; c++) {
+            const float code = rintf(input->value[(int64_t)image * input->c_pad + c] * scale);
+            ohmi_count_ones(ones + c, &code, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, planes);
+        }
+    }
 }
 
 void ohmi_workload_add_ones(double *const *ones, const ohmi_workload *work,
@@ -248,15 +252,18 @@ void ohmi_workload_add_ones(double *const *ones, const ohmi_workload *work,
                             o->q, work->layers[node->layer].planes);
         }
     }
+    if (work->n_layers > network->n_layers) {
+        add_head_ones(ones[network->n_layers], work, network, n);
+    }
 }
 
-ohm_status ohmi_workload_run(ohmi_workload *work, ohmi_learner *learner, int t, int64_t n_images,
-                             ohm_error *err) {
+ohm_status ohmi_workload_run(ohmi_workload *work, ohmi_learner *learner, const ohmi_tasks *tasks,
+                             int t, int64_t n_images, ohm_error *err) {
     ohm_status status = OHM_OK;
     ohmi_loader *loader = NULL;
     ohmi_work_task *task = &work->tasks[t];
     const ohmi_config *config = learner->config;
-    ohmi_images images = learner->tasks->task[t].test;
+    ohmi_images images = tasks->task[t].test;
     images.n = n_images < images.n ? n_images : images.n;
     if (images.n < 1) {
         status = ohmi_fail(err, OHM_ERR_ARGUMENT, "task '%s' has no test images", task->name);
@@ -266,7 +273,7 @@ ohm_status ohmi_workload_run(ohmi_workload *work, ohmi_learner *learner, int t, 
         task->ones = ohmi_alloc((size_t)work->n_layers, sizeof *task->ones);
     }
     for (int l = 0; task->ones && l < work->n_layers; l++) {
-        const size_t run = (size_t)learner->units[l].layout.run;
+        const size_t run = (size_t)work->place->layers[l].layout.run;
         ohmi_free(task->ones[l]);
         task->ones[l] = ohmi_alloc(run, sizeof **task->ones);
         if (!task->ones[l]) {
@@ -287,7 +294,7 @@ ohm_status ohmi_workload_run(ohmi_workload *work, ohmi_learner *learner, int t, 
         .input_max = (float)((1 << (config->quantise.input_bits - 1)) - 1),
     };
     ohmi_learner_activate(learner, t, true);
-    OHM_TRY(ohmi_loader_new(&loader, learner->tasks, &def, err));
+    OHM_TRY(ohmi_loader_new(&loader, tasks, &def, err));
     ohmi_loader_start(loader, t, &images, 0, 0);
     task->n_images = 0;
     for (;;) {
@@ -301,7 +308,7 @@ ohm_status ohmi_workload_run(ohmi_workload *work, ohmi_learner *learner, int t, 
         task->n_images += batch.n;
     }
     for (int l = 0; l < work->n_layers; l++) {
-        for (int64_t i = 0; i < learner->units[l].layout.run; i++) {
+        for (int64_t i = 0; i < work->place->layers[l].layout.run; i++) {
             task->ones[l][i] /= (double)task->n_images;
         }
     }
@@ -312,58 +319,15 @@ done:
 }
 
 void ohmi_workload_codes(int8_t *codes, const ohmi_workload *work, int layer, int task) {
-    const ohmi_learner *learner = work->learner;
     const ohmi_placed_layer *l = &work->place->layers[layer];
     const int64_t n = l->k * l->layout.run;
     memcpy(codes, work->codes[layer], (size_t)n);
-    if (work->is_element) {
-        const uint8_t *bits = learner->learned[task].bits[layer];
+    if (work->is_element && !l->is_head) {
+        const uint8_t *bits = work->learner->learned[task].bits[layer];
         for (int64_t i = 0; i < n; i++) {
             codes[i] = (int8_t)(bits[i / 8] >> (i % 8) & 1 ? codes[i] : 0);
         }
     }
-}
-
-// places the layers on the arrays that hardware has
-static ohm_status place(ohmi_workload *work, const ohmi_hardware *hardware, ohm_error *err) {
-    ohm_status status = OHM_OK;
-    const ohmi_network *network = work->learner->network;
-    const ohmi_place_def def = {.rows = work->learner->config->array.rows,
-                                .columns = hardware->array.columns,
-                                .cell_bits = (int)hardware->cell.bits,
-                                .coding = hardware->cell.sign};
-    uint8_t *owners = NULL;
-    ohmi_place_layer *layers = ohmi_alloc((size_t)work->n_layers, sizeof *layers);
-    int64_t most = 0;
-    for (int l = 0; l < work->n_layers; l++) {
-        const int64_t n_weights = network->layers[l].n_weights;
-        most = n_weights > most ? n_weights : most;
-    }
-    owners = ohmi_alloc((size_t)most, 1); // owners do not matter to what is counted here
-    if (!layers || !owners) {
-        status = no_memory(err);
-        goto done;
-    }
-    for (int l = 0; l < work->n_layers; l++) {
-        const ohmi_conv *o = &network->layers[l].shape;
-        layers[l] = (ohmi_place_layer){
-            .name = network->layers[l].name,
-            .k = o->k,
-            .c = o->c,
-            .r = o->r,
-            .s = o->s,
-            .own = owners,
-            .weight_top = (int)work->learner->weight_grid.top,
-        };
-        OHM_TRY(ohmi_layout_cut(&layers[l].layout, o->k, o->c, o->r, o->s, def.rows,
-                                OHMI_UNIT_COLUMN, err));
-    }
-    ohmi_place_free(&work->place);
-    OHM_TRY(ohmi_place_new(&work->place, layers, work->n_layers, &def, err));
-done:
-    ohmi_free(layers);
-    ohmi_free(owners);
-    return status;
 }
 
 ohm_status ohmi_workload_count(ohmi_workload *work, const ohmi_hardware *hardware, ohm_error *err) {
@@ -378,7 +342,11 @@ ohm_status ohmi_workload_count(ohmi_workload *work, const ohmi_hardware *hardwar
         return OHM_OK;
     }
     if (work->learner) {
-        OHM_TRY(place(work, hardware, err));
+        ohmi_placed *placed = NULL;
+        OHM_TRY(place(&placed, work, hardware->array.columns, hardware->cell.bits,
+                      hardware->cell.sign, err));
+        ohmi_place_free(&work->place);
+        work->place = placed;
     }
     for (int l = 0; l < work->n_layers; l++) {
         const ohmi_placed_layer *layer = &work->place->layers[l];

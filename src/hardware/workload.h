@@ -20,15 +20,14 @@ typedef struct {
 typedef struct {
     ohmi_placed *place;
     int n_layers, n_tasks;
-    ohmi_count_layer *layers; // (n_layers)
-    ohmi_work_task *tasks;    // (n_tasks)
-    int8_t **codes;           // (n_layers) of the owned weights             (k, c r s)
-    uint8_t **own;            // (n_layers) owner of a unit; 0 = free         (n_units)
-    // element-wise: bits of the weights themselves, (n_layers) by task; NULL with columns
+    ohmi_count_layer *layers;    // (n_layers)
+    ohmi_work_task *tasks;       // (n_tasks)
+    int8_t **codes;              // (n_layers) of the owned weights             (k, c r s)
     const ohmi_learner *learner; // borrowed; NULL = not of a run
     bool is_element, is_alone;   // units are weights; each task has a network of its own
     int64_t input_bits;          // planes of an activation
     int64_t largest_map;         // values of the largest feature map
+    double head_scale;           // what a classifier's input counts, as a sum over a map
     // the mapping that the counts are for
     int64_t columns, cell_bits;
     ohmi_coding coding;
@@ -42,9 +41,10 @@ OHM_NODISCARD ohm_status ohmi_workload_new(ohmi_workload **out, const ohmi_learn
 void ohmi_workload_free(ohmi_workload **work);
 
 // Runs images of a task (0-based) and keeps the ones of every layer's inputs: at most n_images of
-// its test set.
-OHM_NODISCARD ohm_status ohmi_workload_run(ohmi_workload *work, ohmi_learner *learner, int task,
-                                           int64_t n_images, ohm_error *err);
+// its test set; tasks: those of the learner with their images.
+OHM_NODISCARD ohm_status ohmi_workload_run(ohmi_workload *work, ohmi_learner *learner,
+                                           const ohmi_tasks *tasks, int task, int64_t n_images,
+                                           ohm_error *err);
 // Adds the ones of the batch that the learner's network holds, for n images, to ones (n_layers).
 void ohmi_workload_add_ones(double *const *ones, const ohmi_workload *work,
                             const ohmi_network *network, int n);
