@@ -13,7 +13,7 @@ static const ohmcli_option options[] = {
     {.name = "preset",
      .letter = 'p',
      .value = "PRESET",
-     .help = "hardware: a preset or a file (hardware/xst-32nm)",
+     .help = "hardware: a preset or a file (xst-32nm)",
      .complete = OHMCLI_COMPLETE_HARDWARE},
     {.name = "images",
      .value = "N",
@@ -62,11 +62,12 @@ enum { MAX_AXES = 8 };
 
 // The hardware that the command line says. Returns an exit code; *out is for ohm_hardware_free.
 static int read_hardware(ohm_hardware **out, const ohmcli_call *call) {
-    char path[4096];
+    char path[4096], name[4096];
     ohm_error err = {0};
-    const char *preset =
-        ohmcli_has(call, "preset") ? ohmcli_value(call, "preset") : "hardware/xst-32nm";
-    if (!ohmcli_find_config(path, sizeof path, preset)) {
+    const char *preset = ohmcli_has(call, "preset") ? ohmcli_value(call, "preset") : "xst-32nm";
+    const bool is_short = strpbrk(preset, "/.") == NULL;
+    snprintf(name, sizeof name, "%s%s", is_short ? "hardware/" : "", preset);
+    if (!ohmcli_find_config(path, sizeof path, name)) {
         return OHMCLI_USAGE;
     }
     if (ohm_hardware_new(out, &err) < 0 || ohm_hardware_load(*out, path, &err) < 0) {

@@ -41,14 +41,17 @@ static double converters(const ohmi_hardware *h) {
 
 void ohmi_price_area(ohmi_area *out, const ohmi_workload *work, const ohmi_hardware *h) {
     const ohmi_component *part = h->part;
-    double units[OHMI_N_PARTS] = {0}, columns = 0;
+    double units[OHMI_N_PARTS] = {0};
     *out = (ohmi_area){0};
     for (int l = 0; l < work->n_layers; l++) {
         const ohmi_placed_layer *layer = &work->place->layers[l];
         const ohmi_count_layer *counted = &work->layers[l];
         const double arrays = (double)layer->n_arrays;
         out->arrays += layer->n_arrays;
-        columns += (double)layer->layout.n_units;
+        // a bit a column, or a weight; classifiers have no mask
+        const int64_t masked =
+            work->is_element ? layer->k * layer->layout.run : layer->layout.n_units;
+        out->mask_bytes += layer->is_head ? 0 : (double)((masked + 7) / 8);
         units[OHMI_PART_CELL] += arrays * (double)(work->place->def.rows * h->array.columns);
         units[OHMI_PART_SWITCH] += arrays;
         units[OHMI_PART_ADC] += arrays * converters(h);
@@ -69,7 +72,6 @@ void ohmi_price_area(ohmi_area *out, const ohmi_workload *work, const ohmi_hardw
         out->total_m2 += out->part_m2[p];
         out->leakage_w += units[p] * part[p].leakage_w;
     }
-    out->mask_bytes = ceil(columns / 8);
 }
 
 // the time of one vector

@@ -31,7 +31,7 @@ typedef struct {
     double total_m2, leakage_w;
     int64_t arrays;
     double buffer_bits;
-    double mask_bytes; // of a task: a bit a column
+    double mask_bytes; // of a task: a bit a column, or a weight
 } ohmi_area;
 
 void ohmi_price_area(ohmi_area *out, const ohmi_workload *work, const ohmi_hardware *hardware);
