@@ -10,13 +10,13 @@
 #include "ohmwise/system.h"
 #include "run_results.h"
 
-static const char *const path_choices[] = {"float", "integer", NULL};
+static const char *const path_choices[] = {"float", "integer", "crossbar", NULL};
 
 static const ohmcli_option options[] = {
     {.name = "task", .value = "TASK", .help = "one task: its number from 1, or its name"},
     {.name = "on",
      .value = "PATH",
-     .help = "float or integer; else as the run is quantised",
+     .help = "float, integer or crossbar; else as the run is quantised",
      .choices = path_choices},
     {.name = "logits",
      .value = "F.npy",
@@ -35,10 +35,14 @@ static const ohmcli_option options[] = {
 const ohmcli_command ohmcli_eval_command = {
     .name = "eval",
     .summary = "Measure what a run has learned",
-    .operands = "RUN",
+    .operands = "RUN [key=value ...]",
     .min_operands = 1,
-    .max_operands = 1,
+    .max_operands = -1,
     .example = "eval runs/first --task 1 --logits first.npy",
+    .notes =
+        "On the crossbar, inputs go bit by bit through arrays whose column sums are converted;\n"
+        "key=value sets keys of the sections array and adc: adc.range=ideal gives the logits\n"
+        "of --on integer, bit for bit, whatever the arrays. See 'ohmwise explain adc'.",
     .options = options,
     .complete = OHMCLI_COMPLETE_FOLDER,
     .run = ohmcli_eval,
@@ -65,16 +69,27 @@ static void print_table(const ohm_eval_result *results, int n) {
     if (n > 1) {
         printf("mean accuracy %.2f %%\n", 100 * mean_accuracy(results, n));
     }
+    int64_t conversions = 0;
+    double seconds = 0;
+    for (int i = 0; i < n; i++) {
+        conversions += results[i].conversions;
+        seconds += results[i].seconds;
+    }
+    if (conversions > 0) {
+        printf("%.3f G conversions, %.2f G/s\n", 1e-9 * (double)conversions,
+               1e-9 * (double)conversions / (seconds > 0 ? seconds : 1));
+    }
 }
 
 static int print_json(const ohm_eval_result *results, int n, const char *run, const char *path) {
     json_t *tasks = json_array();
     for (int i = 0; i < n; i++) {
         json_array_append_new(
-            tasks, json_pack("{s:i, s:s, s:f, s:I, s:f, s:f}", "task", results[i].task + 1, "name",
-                             results[i].name, "accuracy", results[i].accuracy, "images",
+            tasks, json_pack("{s:i, s:s, s:f, s:I, s:f, s:f, s:I}", "task", results[i].task + 1,
+                             "name", results[i].name, "accuracy", results[i].accuracy, "images",
                              (json_int_t)results[i].n_images, "seconds", results[i].seconds,
-                             "switch_seconds", results[i].switch_seconds));
+                             "switch_seconds", results[i].switch_seconds, "conversions",
+                             (json_int_t)results[i].conversions));
     }
     json_t *root = json_pack("{s:i, s:s, s:s, s:o, s:f}", "schema", 1, "run", run, "on", path,
                              "tasks", tasks, "mean_accuracy", mean_accuracy(results, n));
@@ -111,6 +126,8 @@ int ohmcli_eval(int argc, char **argv) {
             ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder(),
         .backend = ohmcli_backend(&call),
         .logits_path = ohmcli_value(&call, "logits"),
+        .settings = (const char *const *)(call.operands + 1),
+        .n_settings = call.n_operands - 1,
     };
     if (!ohmcli_integer(&call, "threads", 0, 256, &threads)) {
         return OHMCLI_USAGE;
@@ -124,7 +141,9 @@ int ohmcli_eval(int argc, char **argv) {
             return code;
         }
     }
-    def.path = strcmp(on, "integer") == 0 ? OHM_ON_INTEGER : OHM_ON_FLOAT;
+    def.path = strcmp(on, "integer") == 0    ? OHM_ON_INTEGER
+               : strcmp(on, "crossbar") == 0 ? OHM_ON_CROSSBAR
+                                             : OHM_ON_FLOAT;
     if (ohmcli_has(&call, "task")) {
         code = ohmcli_run_task(&def.task, run, ohmcli_value(&call, "task"));
         if (code != OHMCLI_DONE) {

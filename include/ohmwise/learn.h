@@ -57,14 +57,16 @@ typedef struct {
 OHM_API OHM_NODISCARD ohm_status ohm_learn(ohm_config *config, const ohm_learn_def *def,
                                            ohm_error *err);
 
-typedef enum { OHM_ON_FLOAT, OHM_ON_INTEGER } ohm_eval_path;
+typedef enum { OHM_ON_FLOAT, OHM_ON_INTEGER, OHM_ON_CROSSBAR } ohm_eval_path;
 
 typedef struct {
-    int task;                // 0-based; -1 = all tasks of the run
-    ohm_eval_path path;      // INTEGER needs a quantised run
-    const char *data_folder; // may be NULL
-    const char *backend;     // NULL = the run's
-    const char *logits_path; // .npy of test images x classes; needs one task; may be NULL
+    int task;                    // 0-based; -1 = all tasks of the run
+    ohm_eval_path path;          // INTEGER and CROSSBAR need a quantised run
+    const char *data_folder;     // may be NULL
+    const char *backend;         // NULL = the run's
+    const char *logits_path;     // .npy of test images x classes; needs one task; may be NULL
+    const char *const *settings; // (n_settings) "key=value" of the sections array and adc, over
+    int n_settings;              // those of the run's config; for CROSSBAR
 } ohm_eval_def;
 
 typedef struct {
@@ -74,6 +76,7 @@ typedef struct {
     double accuracy;       // fraction
     double seconds;        // of the forward passes
     double switch_seconds; // of switching the network to this task
+    int64_t conversions;   // CROSSBAR: column sums that were converted
 } ohm_eval_result;
 
 // Evaluates tasks of a run on their whole test sets; results must hold max_results rows.

@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measuring a task on its test images; and `ohm_eval`, which does so for a run folder.
+// Measuring a task on its test images.
 #include "learn/evaluate.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "base/c_locale.h"
 #include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/sha256.h"
-#include "config/access.h"
-#include "file/npy.h"
-#include "learn/checkpoint.h"
 #include "learn/share.h"
 #include "network/integer_pass.h"
-#include "ohmwise/learn.h"
 
 // 52 bits a number, so that doubles hold them exactly
 static void digest_numbers(double out[4], ohmi_sha256 *hash) {
@@ -118,105 +113,5 @@ ohm_status ohmi_evaluate(ohmi_evaluation *out, ohmi_learner *learner, int t, boo
     const ohm_status status =
         ohmi_measure_images(out, learner, t, &learner->tasks->task[t].test, quantised, logits, err);
     out->switch_seconds = switch_seconds;
-    return status;
-}
-
-// one task, its logits written when asked for
-static ohm_status eval_task(ohm_eval_result *result, ohmi_learner *learner, int t,
-                            const ohm_eval_def *def, ohm_error *err) {
-    ohm_status status = OHM_OK;
-    const ohmi_task *task = &learner->tasks->task[t];
-    ohmi_evaluation e;
-    float *logits = NULL;
-    if (def->logits_path) {
-        logits = ohmi_alloc((size_t)task->test.n * (size_t)task->n_classes, sizeof *logits);
-        if (!logits) {
-            status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the logits");
-            goto done;
-        }
-    }
-    OHM_TRY(ohmi_evaluate(&e, learner, t, def->path == OHM_ON_INTEGER, logits, err));
-    if (logits) {
-        const ohmi_view view =
-            ohmi_view_of("logits", OHMI_F32, logits, 2, task->test.n, task->n_classes, 0, 0);
-        OHM_TRY(ohmi_npy_save(def->logits_path, &view, err));
-    }
-    *result = (ohm_eval_result){.task = t,
-                                .n_images = task->test.n,
-                                .accuracy = e.accuracy,
-                                .seconds = e.seconds,
-                                .switch_seconds = e.switch_seconds};
-    (void)snprintf(result->name, sizeof result->name, "%s", task->name);
-done:
-    ohmi_free(logits);
-    return status;
-}
-
-ohm_status ohm_eval(ohm_eval_result *results, int max_results, int *n_results,
-                    const char *run_folder, const ohm_eval_def *def, ohm_error *err) {
-    ohm_status status = OHM_OK;
-    ohm_config *config = NULL;
-    ohmi_tasks *tasks = NULL;
-    ohmi_learner *learner = NULL;
-    char path[1024];
-    ohmi_c_locale locale = ohmi_c_locale_enter();
-    *n_results = 0;
-
-    // the run as it was configured
-    (void)snprintf(path, sizeof path, "%s/config.yaml", run_folder);
-    OHM_TRY(ohm_config_new(&config, err));
-    OHM_TRY(ohm_config_load(config, path, err));
-    OHM_TRY(ohm_config_check(config, err));
-    const ohmi_config *values = ohmi_config_values(config);
-    OHM_TRY(ohmi_tasks_load(&tasks, values, def->data_folder, err));
-    OHM_TRY(ohmi_learner_new(&learner, values, tasks, def->backend, false, err));
-    (void)snprintf(path, sizeof path, "%s/checkpoints/last.safetensors", run_folder);
-    OHM_TRY(ohmi_checkpoint_load(learner, path, false, err));
-    const int n_learned = (int)learner->position.task;
-
-    // what was asked for must be there
-    if (def->path == OHM_ON_INTEGER && !learner->is_quantised) {
-        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "'%s' was learned in float", run_folder);
-        ohmi_hint(err, "use --on float, or learn with quantise.weight_bits=4");
-        goto done;
-    }
-    if (n_learned == 0) {
-        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "'%s' has learned no task yet", run_folder);
-        goto done;
-    }
-    if (def->task >= n_learned) {
-        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "task %d is not learned yet, %d of %d tasks are",
-                           def->task + 1, n_learned, learner->n_tasks);
-        goto done;
-    }
-    const bool is_alone = learner->traits->is_alone;
-    const int first = def->task >= 0 ? def->task : (is_alone ? n_learned - 1 : 0);
-    const int last = def->task >= 0 ? def->task : n_learned - 1;
-    if (is_alone && first != n_learned - 1) {
-        status = ohmi_fail(err, OHM_ERR_ARGUMENT,
-                           "method 'dense' keeps the weights of its last task only, which is %d",
-                           n_learned);
-        goto done;
-    }
-    if (last - first >= max_results) {
-        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "there is room for %d results, but %d tasks",
-                           max_results, last - first + 1);
-        goto done;
-    }
-    if (def->logits_path && first != last) {
-        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "logits are written for one task at a time");
-        ohmi_hint(err, "name it with --task");
-        goto done;
-    }
-    for (int t = first; t <= last; t++) {
-        OHM_TRY(eval_task(&results[*n_results], learner, t, def, err));
-        ++*n_results;
-    }
-
-done:
-    ohmi_learner_free(&learner);
-    ohmi_tasks_free(&tasks);
-    ohm_config_free(&config);
-    ohmi_c_locale_leave(&locale);
     return status;
 }

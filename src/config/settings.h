@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Settings "key=value" over the config of a finished run: arrays and converters may be others than
+// those it was learned with, what it has learned may not.
+#ifndef OHMI_SETTINGS_H
+#define OHMI_SETTINGS_H
+
+#include "ohmwise/config.h"
+
+// Sets settings (n_settings). Keys outside the sections (NULL-terminated) are OHM_ERR_CONFIG with
+// the sections as hint, as are unknown keys and values out of range.
+OHM_NODISCARD ohm_status ohmi_config_settle(ohm_config *config, const char *const *settings,
+                                            int n_settings, const char *const *sections,
+                                            ohm_error *err);
+
+#endif

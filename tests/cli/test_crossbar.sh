@@ -1,0 +1,87 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A run on crossbars: eval --on crossbar gives the bits of the integer network with ideal converters,
+# whatever the arrays, and other numbers with converters of few bits; wrong settings are refused.
+# shellcheck source=tests/cli/expect.sh
+. "$(dirname "$0")/expect.sh"
+
+python3 "$(dirname "$0")/tiny_set.py" "$work/set"
+cat >"$work/tiny.yaml" <<EOF
+threads: 1
+data: {set: $work/set, split: classes, classes_per_task: 2, augment: false}
+network: {model: small, expand: 1}
+train: {epochs: 2, batch: 16}
+EOF
+run learn "$work/tiny.yaml" --out "$work/run"
+code 0
+
+# the same bits, array by array
+run eval "$work/run" --task 2 --on integer --logits "$work/integer.npy"
+code 0
+for arrays in "array.rows=72" "array.rows=20 array.columns=41 array.cell_bits=1" \
+    "array.weight_scheme=differential array.cell_bits=3" "array.weight_scheme=offset_digital" \
+    "array.heads=digital array.rows=300"; do
+    # shellcheck disable=SC2086
+    run eval "$work/run" $arrays adc.range=ideal --task 2 --on crossbar --logits "$work/chip.npy"
+    code 0
+    out "G conversions"
+    if cmp -s "$work/integer.npy" "$work/chip.npy"; then held; else broken "other logits"; fi
+done
+
+# one bit is not enough, and is not taken for ideal
+run eval "$work/run" adc.range=full adc.bits=1 --task 2 --on crossbar --logits "$work/chip.npy"
+code 0
+if cmp -s "$work/integer.npy" "$work/chip.npy"; then broken "the same logits"; else held; fi
+
+# all tasks, calibrated as by default; the same again
+run eval "$work/run" --on crossbar --json
+code 0
+cp "$work/out" "$work/first"
+run eval "$work/run" --on crossbar --json adc.range=calibrated
+code 0
+if python3 - "$work/first" "$work/out" <<EOF
+import json, sys
+a, b = (json.load(open(f)) for f in sys.argv[1:])
+assert a["on"] == "crossbar" and len(a["tasks"]) == 2
+for x, y in zip(a["tasks"], b["tasks"]):
+    assert x["accuracy"] == y["accuracy"] and x["conversions"] == y["conversions"] > 0
+EOF
+then held; else broken "not the same tasks"; fi
+
+# given levels of converters
+python3 - "$work/levels.npy" 4 <<EOF
+import struct, sys
+n = int(sys.argv[2])
+header = repr({"descr": "<f4", "fortran_order": False, "shape": (n,)})
+header += " " * (63 - (10 + len(header)) % 64) + "\n"
+with open(sys.argv[1], "wb") as file:
+    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
+    file.write(struct.pack("<%df" % n, *[(i / (n - 1)) ** 2 for i in range(n)]))
+EOF
+run eval "$work/run" --on crossbar adc.range=full adc.bits=2 adc.levels="$work/levels.npy" --task 1
+code 0
+run eval "$work/run" --on crossbar adc.range=full adc.bits=3 adc.levels="$work/levels.npy" --task 1
+code 3
+err "levels.npy: not a list of 8 float32 numbers"
+one_err_line
+
+# what cannot be
+run eval "$work/run" --on crossbar train.lr=1
+code 2
+err "'train.lr' is what the run was learned with"
+err "array, adc"
+run eval "$work/run" --on crossbar adc.bit=1
+code 2
+err "adc.bits"
+run eval "$work/run" --on crossbar array.columns=3
+code 2
+err "'array.columns' to"
+one_err_line
+run eval "$work/run" adc.bits=4 --on integer
+code 2
+err "use --on crossbar"
+run eval "$work/run" --on crossbar nonsense
+code 2
+err "'nonsense' is not of the form key=value"
+
+finish
