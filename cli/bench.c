@@ -20,6 +20,7 @@
 #include "ohmwise/config.h"
 #include "ohmwise/system.h"
 #include "peer.h"
+#include "ranks.h"
 
 // one row a benchmark
 typedef ohm_status ohmcli_bench_fn(char **json, const ohm_bench_def *def, ohm_error *err);
@@ -32,11 +33,13 @@ static const struct {
     {"train", ohm_bench_train, 32, 5, true, true, true},
     {"inference", ohm_bench_inference, 128, 5, true, true, false},
     {"data", ohm_bench_data, 32, 5, true, false, false},
+    {"parts", ohm_bench_parts, 32, 5, false, false, false},
     {"kernels", ohm_bench_kernels, 32, 11, false, false, false},
 };
 enum { N_BENCHES = sizeof table / sizeof table[0] };
 
-static const char *const benches[] = {"train", "inference", "data", "kernels", "wires", NULL};
+static const char *const benches[] = {"train",   "inference", "data", "parts",
+                                      "kernels", "wires",     NULL};
 static const char *const size_choices[] = {"64", "72", "128", "256", NULL};
 static const char *const peer_choices[] = {"auto", "none", NULL};
 
@@ -63,15 +66,17 @@ static const ohmcli_option options[] = {
 const ohmcli_command ohmcli_bench_command = {
     .name = "bench",
     .summary = "Time training, inference, the loader, kernels or wires; one JSON document",
-    .operands = "train|inference|data|kernels|wires",
+    .operands = "train|inference|data|parts|kernels|wires",
     .min_operands = 1,
     .max_operands = 1,
     .example = "bench train --model vgg16_bn --expand 1.5 --batch 32",
     .notes = "Where a python has torch, PyTorch trains or runs the same network in turn with\n"
              "ohmwise. kernels: each product of each layer beside the measured peaks of this\n"
-             "machine, in turn with oneDNN where that is built in.",
+             "machine, in turn with oneDNN where that is built in. parts: a batch learned whole,\n"
+             "in parts and, under 'mpirun --bind-to none', by processes.",
     .options = options,
     .words = benches,
+    .has_ranks = true,
     .run = ohmcli_bench,
 };
 
@@ -94,6 +99,9 @@ static int run_own(json_t **out, const ohmcli_contest *contest) {
     json_error_t error;
     if (table[contest->bench].run(&text, &contest->def, &err) < 0) {
         return ohmcli_error(&err);
+    }
+    if (text == NULL) {
+        return OHMCLI_DONE; // of several ranks the first has it
     }
     *out = json_loads(text, 0, &error);
     ohm_text_free(&text);
@@ -260,7 +268,7 @@ static int contest_run(ohmcli_contest *contest) {
             code = contest->peer[round] != NULL ? OHMCLI_DONE : OHMCLI_FAILED;
         }
     }
-    if (code == OHMCLI_DONE) {
+    if (code == OHMCLI_DONE && contest->own[0] != NULL) {
         code = print_medians(contest);
     }
     for (int round = 0; round < contest->rounds; round++) {
@@ -312,6 +320,10 @@ int ohmcli_bench(int argc, char **argv) {
     if (done >= 0) {
         return done;
     }
+    if (ohmcli_ranks()->size > 1 && strcmp(call.operands[0], "parts") != 0) {
+        return ohmcli_usage(&ohmcli_bench_command, "'%s' is for one process, not for %d ranks",
+                            call.operands[0], ohmcli_ranks()->size);
+    }
     if (strcmp(call.operands[0], "wires") == 0) {
         return bench_wires(&call);
     }
@@ -324,7 +336,8 @@ int ohmcli_bench(int argc, char **argv) {
     }
     if (bench == N_BENCHES) {
         return ohmcli_usage(&ohmcli_bench_command,
-                            "no benchmark '%s', there are: train, inference, data, kernels, wires",
+                            "no benchmark '%s', there are: train, inference, data, parts, kernels, "
+                            "wires",
                             call.operands[0]);
     }
     int threads = 0;
@@ -337,6 +350,7 @@ int ohmcli_bench(int argc, char **argv) {
                 .batch = table[bench].batch,
                 .backend = backend != NULL ? backend : "auto",
                 .repeats = table[bench].repeats,
+                .communicator = ohmcli_ranks(),
                 .way = ohmcli_value(&call, "way")},
         .rounds = table[bench].has_rounds ? 3 : 1,
     };

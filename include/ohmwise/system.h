@@ -3,6 +3,7 @@
 #ifndef OHMWISE_SYSTEM_H
 #define OHMWISE_SYSTEM_H
 
+#include "ohmwise/communicator.h"
 #include "ohmwise/status.h"
 
 // "0.1.0". Constant.
@@ -24,6 +25,7 @@ typedef struct {
     const char *backend; // "auto"; ohm_bench_kernels: several with commas between, in turn
     int repeats;         // timed repeats of each way, 1 .. 1000; medians are reported
     const char *way;     // one of the ways alone; NULL = all, in turn
+    const ohm_communicator *communicator; // ohm_bench_parts: the processes; NULL = this one alone
 } ohm_bench_def;
 
 // Benchmarks give one JSON document each, with "schema", "program", "machine" (processor, its
@@ -46,6 +48,12 @@ OHM_API OHM_NODISCARD ohm_status ohm_bench_inference(char **json, const ohm_benc
 // wait for it: "wait_share" of a step is spent waiting.
 OHM_API OHM_NODISCARD ohm_status ohm_bench_data(char **json, const ohm_bench_def *def,
                                                 ohm_error *err);
+
+// Times the same training step with one thread, with N, in N parts (a thread each) and, where there
+// are several, by N processes of a part each; N is their number, else that of the threads. All
+// ranks call; only rank 0 gets a document, *json is NULL elsewhere.
+OHM_API OHM_NODISCARD ohm_status ohm_bench_parts(char **json, const ohm_bench_def *def,
+                                                 ohm_error *err);
 
 // Times each product of each different layer of a model by each backend, in turn, beside the
 // measured peaks of this machine:

@@ -50,7 +50,8 @@ ohm_status ohm_bench_data(char **json, const ohm_bench_def *def, ohm_error *err)
     }
     OHM_TRY(ohmi_bench_images(&tasks, task, 16 * (int64_t)def->batch, err));
     const bool has_steps = !def->way || strcmp(def->way, names[STEPS]) == 0;
-    OHM_TRY(ohmi_contestant_make(&c[STEPS], def, "xst", "4", &tasks, err));
+    OHM_TRY(
+        ohmi_contestant_make(&c[STEPS], def, "xst", "4", &tasks, ohm_communicator_alone(), err));
     OHM_TRY(ohmi_contestant_step(&c[STEPS], &tasks, &warm, err));
 
     // in turn: all batches alone, then a step

@@ -25,7 +25,7 @@ static ohm_status make(ohmi_contestant *c, const ohm_bench_def *def, const char 
                        const ohmi_tasks *tasks, ohm_error *err) {
     ohm_status status = OHM_OK;
     double seconds;
-    OHM_TRY(ohmi_contestant_make(c, def, "xst", bits, tasks, err));
+    OHM_TRY(ohmi_contestant_make(c, def, "xst", bits, tasks, ohm_communicator_alone(), err));
     OHM_TRY(ohmi_contestant_step(c, tasks, &seconds, err));
     ohmi_learner_finish(c->learner, 1);
     ohmi_learner_activate(c->learner, 1, c->learner->is_quantised);
@@ -69,7 +69,7 @@ static ohm_status compare_reference(bool *is_same, const ohm_bench_def *def, ohm
     }
     small.backend = "reference";
     small.batch = n;
-    OHM_TRY(ohmi_contestant_make(c, &small, "xst", "4", tasks, err));
+    OHM_TRY(ohmi_contestant_make(c, &small, "xst", "4", tasks, ohm_communicator_alone(), err));
     ohmi_learner_finish(c->learner, 1);
     ohmi_network *reference = c->learner->network;
     const ohmi_node *input = &reference->nodes[0];

@@ -177,7 +177,7 @@ ohm_status ohm_bench_train(char **json, const ohm_bench_def *def, ohm_error *err
     // two steps each to warm up, then the ways in turn
     for (int i = 0; i < n; i++) {
         OHM_TRY(ohmi_contestant_make(&c[i], def, ways[c[i].way].method, ways[c[i].way].bits, &tasks,
-                                     err));
+                                     ohm_communicator_alone(), err));
         OHM_TRY(ohmi_contestant_step(&c[i], &tasks, &warm, err));
         OHM_TRY(ohmi_contestant_step(&c[i], &tasks, &warm, err));
         c[i].learner->network->times = (ohmi_network_times){0};

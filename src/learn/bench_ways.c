@@ -59,7 +59,8 @@ void ohmi_bench_drop_images(ohmi_task *task) {
 }
 
 ohm_status ohmi_contestant_make(ohmi_contestant *c, const ohm_bench_def *def, const char *method,
-                                const char *bits, const ohmi_tasks *tasks, ohm_error *err) {
+                                const char *bits, const ohmi_tasks *tasks,
+                                const ohm_communicator *parts, ohm_error *err) {
     ohm_status status = OHM_OK;
     char text[64];
     OHM_TRY(ohm_config_new(&c->config, err));
@@ -71,9 +72,10 @@ ohm_status ohmi_contestant_make(ohmi_contestant *c, const ohm_bench_def *def, co
     OHM_TRY(ohm_config_set(c->config, "network.expand", text, err));
     (void)snprintf(text, sizeof text, "%d", def->batch);
     OHM_TRY(ohm_config_set(c->config, "train.batch", text, err));
+    OHM_TRY(ohm_config_set(c->config, "backend", def->backend, err));
     OHM_TRY(ohm_config_check(c->config, err));
     const ohmi_config *config = ohmi_config_values(c->config);
-    OHM_TRY(ohmi_learner_new(&c->learner, config, tasks, def->backend, true, err));
+    OHM_TRY(ohmi_learner_new_part(&c->learner, config, tasks, parts, err));
 
     // task 1 is there, task 2 is in training (dense: the first)
     OHM_TRY(ohmi_learner_begin(c->learner, 0, err));
@@ -83,8 +85,14 @@ ohm_status ohmi_contestant_make(ohmi_contestant *c, const ohm_bench_def *def, co
         c->learner->position.task = 1;
         OHM_TRY(ohmi_learner_begin(c->learner, 1, err));
     }
-    ohmi_loader_def loader = {
-        .seed = 1, .batch = def->batch, .shuffle = true, .augment = true, .flip = true, .pad = 4};
+    ohmi_loader_def loader = {.seed = 1,
+                              .batch = def->batch,
+                              .part = parts->rank,
+                              .n_parts = parts->size,
+                              .shuffle = true,
+                              .augment = true,
+                              .flip = true,
+                              .pad = 4};
     if (c->learner->is_quantised) {
         loader.input_step = ohmi_input_step(config);
         loader.input_max = 127;
@@ -107,7 +115,7 @@ ohm_status ohmi_contestant_step(ohmi_contestant *c, const ohmi_tasks *tasks, dou
     ohmi_batch batch;
     const double start = ohmi_now_s();
     ohmi_loader_next(c->loader, &batch);
-    if (batch.n == 0) {
+    if (batch.n_whole == 0) {
         ohmi_loader_start(c->loader, (int)c->learner->position.task, &tasks->task[0].train, 0, 0);
         ohmi_loader_next(c->loader, &batch);
     }

@@ -31,10 +31,12 @@ OHM_NODISCARD ohm_status ohmi_bench_images(ohmi_tasks *tasks, ohmi_task *task, i
 void ohmi_bench_drop_images(ohmi_task *task);
 
 // Makes a learner with method and bits ("0" = float) whose first task is there and whose second is
-// in training (method "dense": the first), and its loader.
+// in training (method "dense": the first), and its loader. It learns the part `parts->rank` of each
+// batch, all of it where there is one part; parts is borrowed.
 OHM_NODISCARD ohm_status ohmi_contestant_make(ohmi_contestant *c, const ohm_bench_def *def,
                                               const char *method, const char *bits,
-                                              const ohmi_tasks *tasks, ohm_error *err);
+                                              const ohmi_tasks *tasks,
+                                              const ohm_communicator *parts, ohm_error *err);
 void ohmi_contestant_drop(ohmi_contestant *c);
 
 // One training step with its batch from the loader; *seconds of both.

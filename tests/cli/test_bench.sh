@@ -85,4 +85,11 @@ run bench kernels --model small --quiet --backend reference,abacus
 one_err_line
 err "'abacus'"
 
+# parts: the same step whole and cut; several processes are in test_parallel.sh
+# shellcheck disable=SC2086
+run bench parts $small --quiet -j 2
+code 0
+says "[x['name'] for x in w] == ['1 thread', '2 threads', '2 parts'] and d['ohmwise']['processes'] == 1"
+says "all(x['step_s'] > 0 and x['cpu_s'] > 0 and x['times_faster'] > 0 for x in w) and w[0]['times_cpu'] == 1"
+
 finish

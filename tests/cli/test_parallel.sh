@@ -243,4 +243,13 @@ ranks 2 sweep "$work/sweep.yaml" --out "$work/sweep-4" --jobs 2
 code 2
 err "--jobs is for one process"
 holds [ "$(grep -c -e '--jobs is for' "$work/err")" -eq 1 ]
+
+# the benchmark of parts has a row more
+ranks 2 bench parts --model small --expand 0.25 --batch 4 --repeats 2 --quiet
+code 0
+out '"name": "2 processes"'
+holds [ "$(grep -c '"schema"' "$work/out")" -eq 2 ]
+ranks 2 bench data
+code 2
+err "is for one process"
 finish
