@@ -151,21 +151,22 @@ typedef struct ohmi_config {
     } quantise;
 
     struct {
-        int64_t epochs;                // train.epochs: a task
-        int64_t batch;                 // train.batch
-        int64_t parts;                 // train.parts: of a batch; 0 = one a process
-        ohmi_optimiser_kind optimiser; // train.optimiser
-        double lr;                     // train.lr
-        double momentum;               // train.momentum
-        bool nesterov;                 // train.nesterov
-        double weight_decay;           // train.weight_decay
-        ohmi_schedule_kind schedule;   // train.schedule
-        ohmi_numbers milestones;       // train.milestones: parts of the epochs
-        double gamma;                  // train.gamma
-        double warmup;                 // train.warmup: epochs of linear warm-up
-        double mask_lr;                // train.mask_lr: Adam
-        ohmi_numbers mask_milestones;  // train.mask_milestones
-        double mask_gamma;             // train.mask_gamma
+        int64_t epochs;                   // train.epochs: a task
+        int64_t batch;                    // train.batch
+        int64_t parts;                    // train.parts: of a batch; 0 = one a process
+        ohmi_optimiser_kind optimiser;    // train.optimiser
+        double lr;                        // train.lr
+        double momentum;                  // train.momentum
+        bool nesterov;                    // train.nesterov
+        double weight_decay;              // train.weight_decay
+        ohmi_schedule_kind schedule;      // train.schedule
+        ohmi_numbers milestones;          // train.milestones: parts of the epochs
+        double gamma;                     // train.gamma
+        double warmup;                    // train.warmup: epochs of linear warm-up
+        double mask_lr;                   // train.mask_lr: Adam
+        ohmi_schedule_kind mask_schedule; // train.mask_schedule
+        ohmi_numbers mask_milestones;     // train.mask_milestones
+        double mask_gamma;                // train.mask_gamma
         double mask_until; // train.mask_until: part of the epochs after which masks are frozen
         double batchnorm_momentum; // train.batchnorm_momentum
         double clip_lr;            // train.clip_lr: learning rate of activation clips

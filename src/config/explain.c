@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "config/methods.h"
 #include "config/values.h"
 
 enum { WIDTH = 78, INDENT = 11 };
@@ -66,6 +67,23 @@ static void add_field(ohmi_text *out, const ohmi_field *field) {
     ohmi_text_clear(&range);
 }
 
+// the named methods, each with what of it is reconstructed
+static void add_methods(ohmi_text *out) {
+    for (int i = 0; ohmi_method_names[i]; i++) {
+        const ohmi_method *method = ohmi_method_find(ohmi_method_names[i]);
+        ohmi_text line = {0};
+        ohmi_text_printf(&line, "%s (%s)", method->meaning, method->source);
+        if (method->reconstruction) {
+            ohmi_text_printf(&line, "; a reconstruction: %s", method->reconstruction);
+        }
+        ohmi_text_printf(out, "  %s: %s, %s, levels %s, %s, %s\n", method->name, method->parts[0],
+                         method->parts[1], method->parts[2], method->parts[3], method->parts[4]);
+        add_wrapped(out, "", line.data ? line.data : "");
+        out->failed |= line.failed;
+        ohmi_text_clear(&line);
+    }
+}
+
 static ohm_status hand_over(char **text, ohmi_text *out, ohm_error *err) {
     if (out->failed) {
         ohmi_text_clear(out);
@@ -99,6 +117,9 @@ ohm_status ohmi_table_explain(char **text, const ohmi_table *table, const char *
         last = of;
         n_shown++;
         add_field(&out, &fields[i]);
+        if (strcmp(fields[i].key, "method.preset") == 0) {
+            add_methods(&out);
+        }
     }
     if (n_shown == 0) {
         ohmi_text_clear(&out);

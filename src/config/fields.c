@@ -359,6 +359,11 @@ static const ohmi_field fields[] = {
      "epochs over which the learning rate rises linearly from 0", "CPG has none"},
     {"train.mask_lr", OHMI_FIELD_NUMBER, AT(train.mask_lr), "0.0005", 0, 100, false, NULL, "",
      "learning rate of masks (Adam)", "CPG"},
+    {"train.mask_schedule", OHMI_FIELD_CHOICE, AT(train.mask_schedule), "step", 0, 0, false,
+     schedules, "",
+     "how the learning rate of masks falls: step = by 'train.mask_gamma' at each of "
+     "'train.mask_milestones'; cosine = to 0 at the end; constant = not at all",
+     "CPG; KSM has cosine"},
     {"train.mask_milestones", OHMI_FIELD_NUMBERS, AT(train.mask_milestones), "[0.5]", 0, 1, false,
      NULL, "part", "parts of the epochs at which the learning rate of masks falls",
      "CPG: epoch 50 of 100"},

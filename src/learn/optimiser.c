@@ -79,5 +79,9 @@ double ohmi_mask_factor(const ohmi_config *config, double epoch, double n_epochs
     if (floor(epoch) >= rint(config->train.mask_until * n_epochs)) {
         return 0;
     }
+    if (config->train.mask_schedule != OHMI_SCHEDULE_STEP) {
+        const bool falls = config->train.mask_schedule == OHMI_SCHEDULE_COSINE;
+        return falls ? 0.5 * (1.0 + cos(pi * epoch / n_epochs)) : 1.0;
+    }
     return passed(&config->train.mask_milestones, config->train.mask_gamma, epoch, n_epochs);
 }

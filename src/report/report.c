@@ -59,6 +59,13 @@ static void write_remarks(ohmi_text *out, const ohmi_run *run) {
                          "<code>ohmwise eval</code> measures it on its data set.</p></div>",
                          n_measured == 0 ? "Nothing was measured" : "Not all tasks were measured");
     }
+    if (run->reconstruction[0] != '\0') {
+        ohmi_text_add(out, "<div class=\"warn\"><p>A reconstruction of ");
+        ohmi_text_html(out, run->method);
+        ohmi_text_add(out, ": ");
+        ohmi_text_html(out, run->reconstruction);
+        ohmi_text_add(out, ".</p></div>");
+    }
     if (!run->finished) {
         ohmi_text_printf(out,
                          "<div class=\"warn\"><p>This run is not finished: the page shows "

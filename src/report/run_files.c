@@ -282,6 +282,7 @@ ohm_status ohmi_run_read_metrics(ohmi_run *run, const char *path, ohm_error *err
     // the run as a whole
     OHM_TRY(read_string(&run->name, &in, run->metrics, "", "name", true));
     OHM_TRY(read_string(&run->method, &in, run->metrics, "", "method", false));
+    OHM_TRY(read_string(&run->reconstruction, &in, run->metrics, "", "reconstruction", false));
     OHM_TRY(read_string(&run->model, &in, run->metrics, "", "model", false));
     OHM_TRY(read_string(&run->dataset, &in, run->metrics, "", "dataset", false));
     OHM_TRY(read_count(&run->seed, &in, run->metrics, "", "seed"));

@@ -59,6 +59,7 @@ typedef struct {
     ohmi_text remarks;  // HTML list items: what is missing or could not be read
 
     const char *name, *method, *model, *dataset;
+    const char *reconstruction; // what of the method is not from its source; "" = nothing
     int64_t seed, parameters, columns_total;
     bool quantised, finished;
     int logits_identical; // 1, 0, or -1 when it was not checked

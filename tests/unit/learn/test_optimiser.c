@@ -116,6 +116,15 @@ static void schedules_at_their_corners(void **state) {
     c.train.schedule = OHMI_SCHEDULE_CONSTANT;
     near(ohmi_schedule_factor(&c, 39, 40), 1);
 
+    // masks have a schedule of their own
+    c.train.mask_until = 1;
+    c.train.mask_schedule = OHMI_SCHEDULE_COSINE;
+    near(ohmi_mask_factor(&c, 0, 40), 1);
+    near(ohmi_mask_factor(&c, 20, 40), 0.5);
+    c.train.mask_schedule = OHMI_SCHEDULE_CONSTANT;
+    near(ohmi_mask_factor(&c, 39, 40), 1);
+    c.train.mask_schedule = OHMI_SCHEDULE_STEP;
+
     // warm-up rises to one and is over at its end
     c.train.warmup = 4;
     double before = 0;
