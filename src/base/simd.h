@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Marks a plain loop to be compiled for several instruction sets, chosen when the program starts.
 // Without fused operations (-ffp-contract=off) all of them give the same bits.
+//
+// The sets are levels of x86-64, which are asked for by their features. A name of a processor would
+// be compared with that of this one: newer processors would get what all have, SSE2.
 #ifndef OHMI_SIMD_H
 #define OHMI_SIMD_H
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                             \
     !defined(__SANITIZE_ADDRESS__)
 #define OHMI_SIMD                                                                                  \
-    __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default"),                \
+    __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"),                   \
                    optimize("tree-vectorize")))
 #else
 #define OHMI_SIMD

@@ -38,6 +38,7 @@ static ohmi_node *append(ohmi_build *build, ohmi_node_kind kind, const char *ste
     node->c_pad = rounded(c > 0 ? c : 1);
     node->gamma = node->beta = node->bias = node->clip = node->mean = node->variance = -1;
     node->step = 1;
+    node->gradient_scale = 1;
     return node;
 }
 
@@ -334,6 +335,13 @@ ohm_status ohmi_network_new(ohmi_network **out, const ohmi_network_def *def, ohm
     memcpy(network->nodes, build->nodes, (size_t)build->n_nodes * sizeof *network->nodes);
     memcpy(network->layers, build->layers, (size_t)build->n_layers * sizeof *network->layers);
     network->nodes[0].step = def->input_step;
+    for (int i = 1; i < network->n_nodes; i++) {
+        const ohmi_node *node = &network->nodes[i];
+        network->nodes[node->input].n_users++;
+        if (node->residual >= 0) {
+            network->nodes[node->residual].n_users++;
+        }
+    }
     network->head_inputs = network->nodes[network->nodes[build->n_nodes - 1].input].c;
     lay_out_parameters(network);
     network->max_trainable =

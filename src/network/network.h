@@ -4,7 +4,12 @@
 // Activations are float [y][x][batch][channel] as kernel.h has them. In a quantised network a
 // node's values are integers (as floats) and its `step` says what one is worth: real value = value
 // * step. Products of integer weights and integer activations are exact in every kernel, so the
-// quantised forward pass has the same bits on every backend. Gradients are always of real values.
+// quantised forward pass has the same bits on every backend.
+//
+// Gradients are of real values. What is between them and the products of codes costs no pass of its
+// own: with x = step_x * codes and w = step_w * codes of a convolution,
+//   dw = (step_x dy) * x codes       the norm that makes dy multiplies it with step_x on the way
+//   dx = step_w (dy * w codes)       step_w / step_x is left to the next norm as gradient_scale
 //
 // Nodes
 //   CONV   value = w_eff (*) input, no bias; a linear layer is the 1 x 1 case, and a flatten is a
@@ -63,10 +68,13 @@ typedef struct {
     int64_t gamma, beta, bias, clip; // trainable, NORM                 (c), (c), (c), (1)
     int64_t mean, variance;          // statistics, NORM                (c), (c)
     float *value;                    // (h, w, n_pad, c_pad)
-    float *gradient; // of the real value; shared memory, valid during its turn of the backward pass
-    uint8_t *index;  // MAXPOOL: winner in the window                (h, w, n_pad, c_pad)
-    float step;      // worth of one unit of value
-    float *a, *b;    // NORM: the affine map of the last forward     (c_pad)
+    float *gradient; // times gradient_scale: of the real value; shared memory, valid during its
+                     // turn of the backward pass
+    float gradient_scale;
+    int n_users;    // nodes that take its value
+    uint8_t *index; // MAXPOOL: winner in the window                (h, w, n_pad, c_pad)
+    float step;     // worth of one unit of value
+    float *a, *b;   // NORM: the affine map of the last forward     (c_pad)
     float *inverse_deviation, *centre; // NORM with batch norm          (c_pad), in real units
 } ohmi_node;
 

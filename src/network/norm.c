@@ -12,8 +12,9 @@
 #include "base/thread.h"
 #include "network/whole.h"
 
-// rows are added in float at most ROWS_AT_ONCE at a time, then in double
-enum { MAX_CHUNKS = 64, ROWS_AT_ONCE = 32, LANES = 16 };
+// rows are added in float at most ROWS_AT_ONCE at a time, then in double; BLOCK channels of a row
+// are one run of memory and their sums stay in the first cache
+enum { MAX_CHUNKS = 64, ROWS_AT_ONCE = 32, BLOCK = 512 };
 static const double epsilon = 1e-5;
 
 typedef struct {
@@ -35,22 +36,33 @@ static int64_t chunk_of(int64_t n_pixels) {
     return (n_pixels + MAX_CHUNKS - 1) / MAX_CHUNKS;
 }
 
-// adds the sums and sums of squares of n_rows rows to sum[0 .. c) and sum[c .. 2c); lanes of 16
-// channels stay in registers over the rows
-OHMI_SIMD static void add_moments(double *sum, const float *x, int64_t n_rows, int64_t c) {
-    for (int64_t i = 0; i < c; i += LANES) {
-        float s[LANES] = {0}, square[LANES] = {0};
+// adds the values of a row and their squares to the sums of its channels
+OHMI_SIMD static void add_row(float *restrict sum, float *restrict square, const float *restrict x,
+                              int64_t c) {
+    for (int64_t i = 0; i < c; i++) {
+        sum[i] += x[i];
+        square[i] += x[i] * x[i];
+    }
+}
+
+// adds n sums that were kept in float to those kept in double, and empties them
+OHMI_SIMD static void flush(double *restrict total, float *restrict sum, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        total[i] += (double)sum[i];
+        sum[i] = 0;
+    }
+}
+
+// adds the sums and sums of squares of n_rows rows to sum[0 .. c) and sum[c .. 2c)
+static void add_moments(double *sum, const float *x, int64_t n_rows, int64_t c) {
+    float s[BLOCK] = {0}, square[BLOCK] = {0};
+    for (int64_t i = 0; i < c; i += BLOCK) {
+        const int64_t n = c - i < BLOCK ? c - i : BLOCK;
         for (int64_t r = 0; r < n_rows; r++) {
-            const float *v = x + r * c + i;
-            for (int lane = 0; lane < LANES; lane++) {
-                s[lane] += v[lane];
-                square[lane] += v[lane] * v[lane];
-            }
+            add_row(s, square, x + r * c + i, n);
         }
-        for (int lane = 0; lane < LANES; lane++) {
-            sum[i + lane] += (double)s[lane];
-            sum[c + i + lane] += (double)square[lane];
-        }
+        flush(sum + i, s, n);
+        flush(sum + c + i, square, n);
     }
 }
 
@@ -82,9 +94,10 @@ static void add_chunks(double *partial, int64_t n_chunks, int64_t width) {
     }
 }
 
-// y = a x + b (+ residual), optionally clipped at zero
-OHMI_SIMD static void affine(float *y, const float *x, const float *a, const float *b,
-                             const float *residual, float residual_step, bool has_relu, int64_t c) {
+// y = a x + b (+ residual)
+OHMI_SIMD static void affine(float *restrict y, const float *restrict x, const float *restrict a,
+                             const float *restrict b, const float *residual, float residual_step,
+                             int64_t c) {
     if (residual) {
         for (int64_t i = 0; i < c; i++) {
             y[i] = a[i] * x[i] + b[i] + residual[i] * residual_step;
@@ -94,11 +107,12 @@ OHMI_SIMD static void affine(float *y, const float *x, const float *a, const flo
             y[i] = a[i] * x[i] + b[i];
         }
     }
-    if (has_relu) {
-        for (int64_t i = 0; i < c; i++) {
-            // NaN stays, so that the loss shows it
-            y[i] = y[i] < 0 ? 0 : y[i];
-        }
+}
+
+OHMI_SIMD static void clip_at_zero(float *y, int64_t c) {
+    for (int64_t i = 0; i < c; i++) {
+        // NaN stays, so that the loss shows it
+        y[i] = y[i] < 0 ? 0 : y[i];
     }
 }
 
@@ -111,7 +125,10 @@ static void apply_work(void *context, int64_t begin, int64_t end, int thread) {
         for (int64_t row = 0; row < j->n; row++) {
             const int64_t at = (pixel * n_pad + row) * c;
             affine(node->value + at, j->x + at, node->a, node->b,
-                   j->residual ? j->residual + at : NULL, j->residual_step, node->has_relu, c);
+                   j->residual ? j->residual + at : NULL, j->residual_step, c);
+            if (node->has_relu) {
+                clip_at_zero(node->value + at, c);
+            }
             if (j->inverse_step > 0) {
                 ohmi_grid_round_activations(node->value + at, node->value + at, c, j->inverse_step,
                                             &j->network->activation_grid);
@@ -224,52 +241,96 @@ void ohmi_norm_forward(ohmi_network *network, ohmi_node *node, int n, ohmi_mode 
     ohmi_parallel(j.n_pixels, 1, apply_work, &j);
 }
 
-// g of n_rows rows at `at`, its sums by channel, and the clip's gradient in sum[2c]
-OHMI_SIMD static void gate(const job *j, double *sum, int64_t at, int64_t n_rows, int64_t c) {
+// Where a row lets its gradient through, and what it adds to the sums of its channels.
+//   clips   g = dy where 0 < pre < clip; excess += dy d(y)/d(clip)
+//   gates   g = dy where 0 < pre
+//   else    g = dy
+typedef enum { ALL, GATES, CLIPS } gate_kind;
+
+static gate_kind kind_of(const job *j) {
+    return !j->node->has_relu ? ALL : j->inverse_step > 0 ? CLIPS : GATES;
+}
+
+OHMI_SIMD static void sum_clipped(float *restrict s, float *restrict product,
+                                  float *restrict excess, const float *restrict pre,
+                                  const float *restrict x, const float *restrict y,
+                                  const float *restrict gradient, float scale, float clip,
+                                  float step, int64_t n) {
+    const float inverse_clip = 1.0f / clip;
+    for (int64_t i = 0; i < n; i++) {
+        const float dy = gradient[i] * scale;
+        const float error = (y[i] * step - pre[i]) * inverse_clip;
+        const float slope = pre[i] >= clip ? 1.0f : error;
+        const float g = pre[i] > 0 && pre[i] < clip ? dy : 0.0f;
+        excess[i] += pre[i] > 0 ? dy * slope : 0.0f;
+        s[i] += g;
+        product[i] += g * x[i];
+    }
+}
+
+// a row by itself: clip = infinity lets all that is above zero through
+OHMI_SIMD static void let_through(float *restrict g, const float *restrict pre,
+                                  const float *restrict gradient, float scale, float clip,
+                                  int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        g[i] = pre[i] > 0 && pre[i] < clip ? gradient[i] * scale : 0.0f;
+    }
+}
+
+OHMI_SIMD static void let_all_through(float *restrict g, const float *restrict gradient,
+                                      float scale, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        g[i] = gradient[i] * scale;
+    }
+}
+
+OHMI_SIMD static void sum_row(float *restrict s, float *restrict product, const float *restrict g,
+                              const float *restrict x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        s[i] += g[i];
+        product[i] += g[i] * x[i];
+    }
+}
+
+// g of n channels at `at`, the i-th and following of a row
+static void gate_row(const job *j, gate_kind kind, float *g, int64_t at, int64_t i, int64_t n) {
     const ohmi_node *node = j->node;
-    const float clip = j->clip, step = node->step, residual_step = j->residual_step;
-    const float inverse_clip = j->clip > 0 ? 1.0f / clip : 0.0f;
-    const bool clips = j->inverse_step > 0, gates = node->has_relu;
+    const float scale = node->gradient_scale;
+    float pre[BLOCK];
+    if (kind == ALL) {
+        let_all_through(g, node->gradient + at, scale, n);
+        return;
+    }
+    affine(pre, j->x + at, node->a + i, node->b + i, j->residual ? j->residual + at : NULL,
+           j->residual_step, n);
+    let_through(g, pre, node->gradient + at, scale, kind == CLIPS ? j->clip : INFINITY, n);
+}
+
+// the sums of n_rows rows at `at`: of g by channel, of g x in sum[c ..], the clip's in sum[2c]
+static void add_gated(const job *j, double *sum, int64_t at, int64_t n_rows, int64_t c) {
+    const ohmi_node *node = j->node;
+    const gate_kind kind = kind_of(j);
+    float s[BLOCK] = {0}, product[BLOCK] = {0}, excess[BLOCK] = {0}, g[BLOCK];
     double dclip = 0;
-    for (int64_t i = 0; i < c; i += LANES) {
-        const float *a = node->a + i, *b = node->b + i;
-        float s[LANES] = {0}, product[LANES] = {0}, excess[LANES] = {0};
+    for (int64_t i = 0; i < c; i += BLOCK) {
+        const int64_t n = c - i < BLOCK ? c - i : BLOCK;
         for (int64_t r = 0; r < n_rows; r++) {
             const int64_t place = at + r * c + i;
-            const float *x = j->x + place, *y = node->value + place, *dy = node->gradient + place;
-            float *g = j->dx + place;
-            if (gates && clips) {
-                float pre[LANES];
-                for (int lane = 0; lane < LANES; lane++) {
-                    pre[lane] = a[lane] * x[lane] + b[lane];
-                }
-                if (j->residual) {
-                    for (int lane = 0; lane < LANES; lane++) {
-                        pre[lane] += j->residual[place + lane] * residual_step;
-                    }
-                }
-                for (int lane = 0; lane < LANES; lane++) {
-                    const float error = (y[lane] * step - pre[lane]) * inverse_clip;
-                    const float slope = pre[lane] >= clip ? 1.0f : error;
-                    excess[lane] += pre[lane] > 0 ? dy[lane] * slope : 0.0f;
-                    g[lane] = pre[lane] > 0 && pre[lane] < clip ? dy[lane] : 0.0f;
-                }
-            } else if (gates) {
-                for (int lane = 0; lane < LANES; lane++) {
-                    g[lane] = y[lane] > 0 ? dy[lane] : 0.0f;
-                }
+            if (kind == CLIPS) {
+                affine(g, j->x + place, node->a + i, node->b + i,
+                       j->residual ? j->residual + place : NULL, j->residual_step, n);
+                sum_clipped(s, product, excess, g, j->x + place, node->value + place,
+                            node->gradient + place, node->gradient_scale, j->clip, node->step, n);
             } else {
-                memcpy(g, dy, LANES * sizeof *g);
-            }
-            for (int lane = 0; lane < LANES; lane++) {
-                s[lane] += g[lane];
-                product[lane] += g[lane] * x[lane];
+                gate_row(j, kind, g, place, i, n);
+                sum_row(s, product, g, j->x + place, n);
             }
         }
-        for (int lane = 0; lane < LANES; lane++) {
-            sum[i + lane] += (double)s[lane];
-            sum[c + i + lane] += (double)product[lane];
+        flush(sum + i, s, n);
+        flush(sum + c + i, product, n);
+        for (int64_t lane = 0; lane < n; lane++) {
             dclip += (double)excess[lane];
+            excess[lane] = 0;
         }
     }
     sum[2 * c] += dclip;
@@ -287,46 +348,59 @@ static void gate_work(void *context, int64_t begin, int64_t end, int thread) {
         for (int64_t pixel = chunk * j->chunk; pixel < last; pixel++) {
             for (int64_t row = 0; row < j->n; row += ROWS_AT_ONCE) {
                 const int64_t n_rows = j->n - row < ROWS_AT_ONCE ? j->n - row : ROWS_AT_ONCE;
-                gate(j, sum, (pixel * n_pad + row) * c, n_rows, c);
+                add_gated(j, sum, (pixel * n_pad + row) * c, n_rows, c);
             }
-            memset(j->dx + (pixel * n_pad + j->n) * c, 0,
-                   (size_t)((n_pad - j->n) * c) * sizeof(float));
         }
     }
 }
 
-OHMI_SIMD static void finish_row(float *dx, float *d_residual, bool add, const float *x,
-                                 const float *k0, const float *k1, const float *k2, int64_t c) {
-    if (d_residual && add) {
-        for (int64_t i = 0; i < c; i++) {
-            d_residual[i] += dx[i];
-        }
-    } else if (d_residual) {
-        memcpy(d_residual, dx, (size_t)c * sizeof *dx);
+// dx = k0 g + k1 x + k2
+OHMI_SIMD static void finish_row(float *restrict dx, const float *restrict g,
+                                 const float *restrict x, const float *restrict k0,
+                                 const float *restrict k1, const float *restrict k2, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        dx[i] = k0[i] * g[i] + k1[i] * x[i] + k2[i];
     }
-    if (k0) {
-        for (int64_t i = 0; i < c; i++) {
-            dx[i] = k0[i] * dx[i] + k1[i] * x[i] + k2[i];
-        }
+}
+
+OHMI_SIMD static void add_to(float *restrict sum, const float *restrict g, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        sum[i] += g[i];
     }
 }
 
 static void finish_work(void *context, int64_t begin, int64_t end, int thread) {
     (void)thread;
     const job *j = context;
+    const gate_kind kind = kind_of(j);
     const int64_t c = j->node->c_pad, n_pad = j->network->n_pad;
+    float g[BLOCK];
     for (int64_t pixel = begin; pixel < end; pixel++) {
-        for (int64_t row = 0; row < n_pad; row++) {
-            const int64_t at = (pixel * n_pad + row) * c;
-            finish_row(j->dx + at, j->d_residual ? j->d_residual + at : NULL, j->add_residual,
-                       j->x + at, row < j->n ? j->k0 : NULL, j->k1, j->k2, c);
+        for (int64_t row = 0; row < j->n; row++) {
+            for (int64_t i = 0; i < c; i += BLOCK) {
+                const int64_t n = c - i < BLOCK ? c - i : BLOCK;
+                const int64_t at = (pixel * n_pad + row) * c + i;
+                gate_row(j, kind, g, at, i, n);
+                if (j->d_residual && j->add_residual) {
+                    add_to(j->d_residual + at, g, n);
+                } else if (j->d_residual) {
+                    memcpy(j->d_residual + at, g, (size_t)n * sizeof *g);
+                }
+                finish_row(j->dx + at, g, j->x + at, j->k0 + i, j->k1 + i, j->k2 + i, n);
+            }
+        }
+        const int64_t at = (pixel * n_pad + j->n) * c;
+        const size_t padding = (size_t)((n_pad - j->n) * c) * sizeof(float);
+        memset(j->dx + at, 0, padding);
+        if (j->d_residual && !j->add_residual) {
+            memset(j->d_residual + at, 0, padding);
         }
     }
 }
 
 void ohmi_norm_backward(ohmi_network *network, ohmi_node *node, int n, float *dx, float *d_residual,
                         bool add_residual) {
-    const ohmi_node *input = &network->nodes[node->input];
+    ohmi_node *input = &network->nodes[node->input];
     const ohmi_node *residual = node->residual >= 0 ? &network->nodes[node->residual] : NULL;
     const ohmi_task_parameters *task = network->task;
     const int64_t c = node->c_pad;
@@ -356,7 +430,10 @@ void ohmi_norm_backward(ohmi_network *network, ohmi_node *node, int n, float *dx
         network->d_trainable[node->clip] = (float)(sum[2 * c] / scale);
     }
 
-    // gradients of the parameters, and dx = k0 g + k1 x + k2 with x in units of the convolution
+    // gradients of the parameters, and dx = k0 g + k1 x + k2 with x in units of the convolution,
+    // all times the step of the convolution's own input (see network.h)
+    const double fold =
+        input->kind == OHMI_NODE_CONV ? (double)network->nodes[input->input].step : 1;
     float *k0 = network->scratch_channels, *k1 = k0 + c, *k2 = k1 + c;
     memset(k0, 0, (size_t)(3 * c) * sizeof *k0);
     for (int i = 0; i < node->c; i++) {
@@ -368,19 +445,24 @@ void ohmi_norm_backward(ohmi_network *network, ohmi_node *node, int n, float *dx
             const double scale = (double)task->trainable[node->gamma + i] * inverse;
             network->d_trainable[node->beta + i] = (float)dbeta;
             network->d_trainable[node->gamma + i] = (float)dgamma;
-            k0[i] = (float)scale;
-            k1[i] = (float)(-scale * dgamma * inverse * s / count);
-            k2[i] = (float)(scale * (dgamma * inverse * mean - dbeta) / count);
-        } else if (node->has_bias) {
-            network->d_trainable[node->bias + i] = (float)sum[i];
+            k0[i] = (float)(fold * scale);
+            k1[i] = (float)(-fold * scale * dgamma * inverse * s / count);
+            k2[i] = (float)(fold * scale * (dgamma * inverse * mean - dbeta) / count);
+        } else {
+            k0[i] = (float)fold;
+            if (node->has_bias) {
+                network->d_trainable[node->bias + i] = (float)sum[i];
+            }
         }
     }
+    input->gradient_scale = (float)(1 / fold);
 
     // pass 2: the gradient of the input, and g to the residual
-    if (node->has_batchnorm || d_residual) {
-        j.k0 = node->has_batchnorm ? k0 : NULL;
-        j.k1 = k1;
-        j.k2 = k2;
-        ohmi_parallel(j.n_pixels, 1, finish_work, &j);
+    j.k0 = k0;
+    j.k1 = k1;
+    j.k2 = k2;
+    ohmi_parallel(j.n_pixels, 1, finish_work, &j);
+    if (d_residual) {
+        network->nodes[node->residual].gradient_scale = 1;
     }
 }

@@ -22,8 +22,8 @@ void ohmi_norm_forward(ohmi_network *network, ohmi_node *node, int n, ohmi_mode 
 // Fills node->a and node->b for inference, from the bound task; node's input has its step.
 void ohmi_norm_map(const ohmi_network *network, ohmi_node *node);
 
-// Reads node->gradient; overwrites dx (gradient of the real input); adds to or sets
-// d_residual (nullable) as add_residual says.
+// Reads node->gradient; overwrites dx, the gradient of the input times what the input's
+// gradient_scale then undoes; adds to or sets d_residual (nullable) as add_residual says.
 void ohmi_norm_backward(ohmi_network *network, ohmi_node *node, int n, float *dx, float *d_residual,
                         bool add_residual);
 

@@ -64,6 +64,13 @@ void ohmi_maxpool_forward(const ohmi_network *network, ohmi_node *node) {
     ohmi_parallel((int64_t)node->h * node->w, 1, maxpool_work, &j);
 }
 
+OHMI_SIMD static void take_where(float *restrict dx, const float *restrict dy,
+                                 const uint8_t *restrict index, uint8_t place, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        dx[i] = index[i] == place ? dy[i] : 0.0f;
+    }
+}
+
 OHMI_SIMD static void add_where(float *dx, const float *dy, const uint8_t *index, uint8_t place,
                                 int64_t n) {
     for (int64_t i = 0; i < n; i++) {
@@ -79,7 +86,7 @@ static void maxpool_back_work(void *context, int64_t begin, int64_t end, int thr
     for (int64_t pixel = begin; pixel < end; pixel++) {
         const int64_t h = pixel / input->w, w = pixel % input->w;
         float *dx = j->dx + pixel * j->map;
-        memset(dx, 0, (size_t)j->map * sizeof *dx);
+        bool is_first = true;
         for (int place = 0; place < node->window * node->window; place++) {
             const int64_t y = h + node->pad - place / node->window;
             const int64_t x = w + node->pad - place % node->window;
@@ -88,7 +95,15 @@ static void maxpool_back_work(void *context, int64_t begin, int64_t end, int thr
                 continue;
             }
             const int64_t at = (y / node->stride * node->w + x / node->stride) * j->map;
-            add_where(dx, node->gradient + at, node->index + at, (uint8_t)place, j->map);
+            if (is_first) {
+                take_where(dx, node->gradient + at, node->index + at, (uint8_t)place, j->map);
+                is_first = false;
+            } else {
+                add_where(dx, node->gradient + at, node->index + at, (uint8_t)place, j->map);
+            }
+        }
+        if (is_first) {
+            memset(dx, 0, (size_t)j->map * sizeof *dx);
         }
     }
 }

@@ -3,8 +3,7 @@
 //
 //   loss = -1/n sum_i log softmax(logits_i)[label_i]     d logits = (softmax - onehot) / n
 //   head, quantised: codes q = round(w / step), step = max|w| / 127; gradient straight through
-// Real gradients through integer products: with real value = step * code for inputs (step_x) and
-// weights (step_w), dw = step_x * (dy * x codes) and dx = step_w * (dy * w codes).
+// Where the steps of codes go in the backward pass: network.h.
 #include <math.h>
 #include <string.h>
 
@@ -194,39 +193,42 @@ static void scale_all(float *y, const float *x, float scale, int64_t n) {
     }
 }
 
-// sends a convolution's gradient to its weights and to its input
-static void conv_backward(ohmi_network *network, const ohmi_layer *layer, const float *dy,
-                          const ohmi_node *input, float *dw, const float *w, float step_w,
-                          bool *is_written) {
-    const ohmi_conv *shape = &layer->shape;
+// Sends a gradient dy, which is real when multiplied with dy_scale, to the weights and the input of
+// a convolution. dw is real when its products, of dy as it is and codes, are multiplied with
+// dw_scale.
+static void conv_backward(ohmi_network *network, const ohmi_conv *shape, const float *dy,
+                          float dy_scale, ohmi_node *input, float *dw, float dw_scale,
+                          const float *w, float step_w, bool *is_written) {
     double start = ohmi_now_s();
     network->kernels->backward_weight(dw, input->value, dy, shape, network->work);
-    scale_all(dw, NULL, input->step, layer->n_weights);
+    scale_all(dw, NULL, dw_scale, (int64_t)shape->k * shape->c * shape->r * shape->s);
     network->times.conv_weight_s += ohmi_now_s() - start;
     if (!input->gradient) {
         return;
     }
     start = ohmi_now_s();
     const int64_t count = (int64_t)shape->h * shape->w * shape->n_pad * shape->c_pad;
+    const float scale = dy_scale * step_w;
     float *dx = *is_written ? network->scratch : input->gradient;
     network->kernels->backward_data(dx, dy, w, shape, network->work);
-    if (*is_written) {
-        scale_all(input->gradient, dx, step_w, count);
+    if (input->n_users == 1) {
+        input->gradient_scale = scale;
+    } else if (*is_written) {
+        scale_all(input->gradient, dx, scale, count);
     } else {
-        scale_all(dx, NULL, step_w, count);
+        scale_all(dx, NULL, scale, count);
     }
     *is_written = true;
     network->times.conv_data_s += ohmi_now_s() - start;
 }
 
 static void head_backward(ohmi_network *network, const ohmi_node *node, int n, bool *is_written) {
-    const ohmi_node *input = &network->nodes[node->input];
+    ohmi_node *input = &network->nodes[node->input];
     const int64_t n_classes = network->task->n_classes;
     float *dw = network->d_trainable + network->head_offset;
     float *db = dw + n_classes * network->head_inputs;
-    ohmi_layer layer = {.shape = ohmi_head_shape(network)};
-    layer.n_weights = n_classes * network->head_inputs;
-    conv_backward(network, &layer, network->d_logits, input, dw, network->head_w,
+    const ohmi_conv shape = ohmi_head_shape(network);
+    conv_backward(network, &shape, network->d_logits, 1, input, dw, input->step, network->head_w,
                   network->head_step, is_written);
     for (int64_t k = 0; k < n_classes; k++) {
         double sum = 0;
@@ -237,8 +239,22 @@ static void head_backward(ohmi_network *network, const ohmi_node *node, int n, b
     }
 }
 
+// a pool hands its gradient on as it is: to a node that others use too, as a real one
+static void pass_scale(const ohmi_network *network, const ohmi_node *node, ohmi_node *input) {
+    input->gradient_scale = node->gradient_scale;
+    if (input->n_users > 1) {
+        scale_all(input->gradient, NULL, node->gradient_scale,
+                  (int64_t)input->h * input->w * network->n_pad * input->c_pad);
+        input->gradient_scale = 1;
+    }
+}
+
 void ohmi_network_backward(ohmi_network *network, int n) {
     bool is_written[OHMI_MAX_NODES] = {false};
+    bool is_folded[OHMI_MAX_NODES] = {false}; // a norm has multiplied the gradient with step_x
+    for (int i = 0; i < network->n_nodes; i++) {
+        network->nodes[i].gradient_scale = 1;
+    }
     for (int i = network->n_nodes - 1; i > 0; i--) {
         ohmi_node *node = &network->nodes[i];
         ohmi_node *input = &network->nodes[node->input];
@@ -250,8 +266,9 @@ void ohmi_network_backward(ohmi_network *network, int n) {
             break;
         case OHMI_NODE_CONV: {
             ohmi_layer *layer = &network->layers[node->layer];
-            conv_backward(network, layer, node->gradient, input, layer->dw, layer->w_eff,
-                          layer->step, input_written);
+            const float dw_scale = is_folded[i] ? 1.0f : input->step * node->gradient_scale;
+            conv_backward(network, &layer->shape, node->gradient, node->gradient_scale, input,
+                          layer->dw, dw_scale, layer->w_eff, layer->step, input_written);
             break;
         }
         case OHMI_NODE_NORM: {
@@ -260,6 +277,7 @@ void ohmi_network_backward(ohmi_network *network, int n) {
                 node->residual >= 0 ? network->nodes[node->residual].gradient : NULL;
             const bool add = node->residual >= 0 && is_written[node->residual];
             ohmi_norm_backward(network, node, n, input->gradient, d_residual, add);
+            is_folded[node->input] = input->kind == OHMI_NODE_CONV;
             *input_written = true;
             if (node->residual >= 0) {
                 is_written[node->residual] = true;
@@ -269,11 +287,13 @@ void ohmi_network_backward(ohmi_network *network, int n) {
         }
         case OHMI_NODE_MAXPOOL:
             ohmi_maxpool_backward(network, node, input->gradient);
+            pass_scale(network, node, input);
             *input_written = true;
             network->times.pool_s += ohmi_now_s() - start;
             break;
         case OHMI_NODE_AVGPOOL:
             ohmi_avgpool_backward(network, node, input->gradient);
+            pass_scale(network, node, input);
             *input_written = true;
             network->times.pool_s += ohmi_now_s() - start;
             break;
