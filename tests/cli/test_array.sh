@@ -77,6 +77,19 @@ one_err_line
 err "no effective matrix"
 nothing_written no.npy
 
+# the estimate: the error that the check finds is within the bound
+run array -g g.npy --voltage vs.npy -w 20,30 --estimate 2 --check 4 --json
+code 0
+py "
+d = json.load(open('out'))
+assert 0 < d['check']['difference'] <= d['error_bound'] < 0.1 and d['check']['kirchhoff_residual'] < 1e-12"
+run array -g g.npy -w 20,30 --estimate 1
+code 0
+out "bound of errors"
+run array -g g.npy -w 20,30 --estimate 1 --cells 1t1r
+code 2
+one_err_line
+
 # sides: mirrored arrays
 py "npy.save('m.npy', [[1e-5, 0.0, 5e-5], [0.0, 2e-4, 1e-4]])"
 run array -g g.npy -w 20,30 --effective e.npy
