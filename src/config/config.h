@@ -230,6 +230,7 @@ typedef struct ohmi_config {
 
     struct {
         bool stuck; // repair.stuck: digital correction of stuck cells
+        bool range; // repair.range: converters calibrated on each chip
     } repair;
 } ohmi_config;
 

@@ -490,6 +490,9 @@ static const ohmi_field fields[] = {
     {"repair.stuck", OHMI_FIELD_BOOL, AT(repair.stuck), "false", 0, 0, false, NULL, "",
      "profile each chip once, and add digitally what its stuck cells leave out or give too much",
      "PytorX"},
+    {"repair.range", OHMI_FIELD_BOOL, AT(repair.range), "false", 0, 0, false, NULL, "",
+     "calibrate converters on each chip as it is, not once on one with nothing wrong",
+     "own choice"},
 };
 
 #define N_FIELDS ((int)(sizeof fields / sizeof *fields))

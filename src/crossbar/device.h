@@ -109,6 +109,10 @@ void ohmi_device_read(float *g, const ohmi_site *site, const ohmi_device *device
 void ohmi_device_periphery(ohmi_periphery *periphery, const ohmi_site *site,
                            const ohmi_device *device);
 
+// The variance of the noise of one conversion, in level steps, for each level step of summed
+// conductance (noise.c), whether that effect is on or not.
+float ohmi_noise_variance(const ohmi_device *device);
+
 // One line an effect that is on, with its numbers: "stuck cells: 1.75 % on, 9.04 % off".
 void ohmi_device_describe(ohmi_text *out, const ohmi_device *device);
 

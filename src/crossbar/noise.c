@@ -25,15 +25,18 @@ static void noise_describe(ohmi_text *out, const ohmi_device *device) {
                      c->noise.temperature_k, c->cell.read_v);
 }
 
-static void noise_periphery(ohmi_periphery *periphery, const ohmi_site *site,
-                            const ohmi_device *device) {
+float ohmi_noise_variance(const ohmi_device *device) {
     const ohmi_config *c = device->config;
     const double v = c->cell.read_v;
+    return (float)(c->noise.bandwidth_hz *
+                   (4 * boltzmann * c->noise.temperature_k + 2 * elementary_charge * v) /
+                   (v * v * (double)device->cell.step));
+}
+
+static void noise_periphery(ohmi_periphery *periphery, const ohmi_site *site,
+                            const ohmi_device *device) {
     (void)site;
-    periphery->variance =
-        (float)(c->noise.bandwidth_hz *
-                (4 * boltzmann * c->noise.temperature_k + 2 * elementary_charge * v) /
-                (v * v * (double)device->cell.step));
+    periphery->variance = ohmi_noise_variance(device);
 }
 
 const ohmi_effect ohmi_effect_noise = {.name = "thermal and shot noise",

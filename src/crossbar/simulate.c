@@ -18,7 +18,7 @@
 #include "config/access.h"
 #include "config/fields.h"
 #include "config/values.h"
-#include "crossbar/analogue.h"
+#include "crossbar/engine.h"
 #include "crossbar/results.h"
 #include "learn/checkpoint.h"
 #include "learn/evaluate.h"
@@ -239,15 +239,15 @@ static int tell(simulation *s, const place *at, int task, double mean) {
 }
 
 // all tasks on one read of one chip
-static ohm_status measure_read(simulation *s, ohmi_analogue *analogue, const ohmi_device *device,
+static ohm_status measure_read(simulation *s, ohmi_engine *engine, const ohmi_device *device,
                                uint64_t seed, const place *at, ohm_error *err) {
     ohm_status status = OHM_OK;
     double sum = 0;
-    OHM_TRY(ohmi_analogue_program(analogue, device, seed, (uint32_t)at->read, err));
+    OHM_TRY(ohmi_engine_program(engine, device, seed, (uint32_t)at->read, err));
     for (int i = 0; i < s->n_chosen; i++) {
         const int t = s->chosen[i];
         ohmi_evaluation e;
-        OHM_TRY(ohmi_analogue_switch(analogue, t, err));
+        OHM_TRY(ohmi_engine_switch(engine, t, err));
         OHM_TRY(ohmi_measure_images(&e, s->learner, t, &s->tasks->task[t].test, true, NULL, err));
         s->accuracy[i] = e.accuracy;
         sum += e.accuracy;
@@ -264,7 +264,7 @@ done:
 
 // what a point is about beside its settings: effects, arrays, repair
 static ohm_status describe_point(json_t *point, const ohmi_device *device,
-                                 const ohmi_analogue *analogue, ohm_error *err) {
+                                 const ohmi_engine *engine, ohm_error *err) {
     ohmi_text text = {0};
     json_t *effects = json_array();
     ohmi_text_add(&text, "");
@@ -277,7 +277,7 @@ static ohm_status describe_point(json_t *point, const ohmi_device *device,
     }
     ok = ok && json_object_set(point, "effects", effects) == 0;
     ok = ok && json_object_set_new(point, "arrays",
-                                   json_integer(ohmi_analogue_place(analogue)->n_arrays)) == 0;
+                                   json_integer(ohmi_engine_place(engine)->n_arrays)) == 0;
     json_decref(effects);
     ohmi_text_clear(&text);
     return ok ? OHM_OK : ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for results");
@@ -285,7 +285,7 @@ static ohm_status describe_point(json_t *point, const ohmi_device *device,
 
 // one setting with the effects of `row` on, all of them for row < 0
 static ohm_status run_point(simulation *s, const ohm_config *config, const char *label, int number,
-                            ohmi_analogue *analogue, const ohmi_device *device, const char *only,
+                            ohmi_engine *engine, const ohmi_device *device, const char *only,
                             ohm_error *err) {
     ohm_status status = OHM_OK;
     const ohmi_config *values = ohmi_config_values(config);
@@ -301,7 +301,7 @@ static ohm_status run_point(simulation *s, const ohm_config *config, const char 
         status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for results");
         goto done;
     }
-    OHM_TRY(describe_point(point, device, analogue, err));
+    OHM_TRY(describe_point(point, device, engine, err));
     s->n_all -= (double)(s->def->n_reads - n_reads) * s->def->n_chips * s->n_chosen;
     for (int c = 0; c < s->def->n_chips; c++) {
         const uint64_t seed = (uint64_t)values->chip.seed + (uint64_t)c;
@@ -311,7 +311,7 @@ static ohm_status run_point(simulation *s, const ohm_config *config, const char 
                 s->n_all -= s->n_chosen;
                 continue;
             }
-            OHM_TRY(measure_read(s, analogue, device, seed, &at, err));
+            OHM_TRY(measure_read(s, engine, device, seed, &at, err));
             if (!ohmi_results_add(point, seed, read, s->accuracy, s->n_chosen) ||
                 !ohmi_results_sum_up(point, s->learner, s->chosen, s->n_chosen)) {
                 status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for results");
@@ -344,47 +344,32 @@ static void label_point(char *label, size_t room, const simulation *s, int point
     ohmi_text_clear(&text);
 }
 
-// what is not simulated yet
-static ohm_status check_converters(const ohmi_config *values, ohm_error *err) {
-    ohm_status status = OHM_OK;
-    if (values->adc.range != OHMI_ADC_IDEAL) {
-        status = ohmi_fail(err, OHM_ERR_UNSUPPORTED,
-                           "converters of fewer levels than sums have are not simulated yet");
-        ohmi_hint(err, "add adc.range=ideal");
-    } else if (values->noise.bandwidth_hz > 0) {
-        status = ohmi_fail(err, OHM_ERR_UNSUPPORTED, "thermal and shot noise is not simulated yet");
-        ohmi_hint(err, "set noise.bandwidth=0");
-    }
-    return status;
-}
-
 // all points of one value of the sweep
 static ohm_status run_settings(simulation *s, int point, ohm_error *err) {
     ohm_status status = OHM_OK;
     ohm_config *config = NULL;
-    ohmi_analogue *analogue = NULL;
+    ohmi_engine *engine = NULL;
     char label[256];
     int n_effects, number = point * s->n_rows;
     const ohmi_effect *const *effects = ohmi_effects(&n_effects);
     OHM_TRY(point_config(&config, s, point, err));
-    OHM_TRY(ohmi_analogue_new(&analogue, s->learner, ohmi_config_values(config), err));
-    ohmi_device device = *ohmi_analogue_device(analogue); // borrows what the analogue has
+    OHM_TRY(ohmi_engine_new(&engine, s->learner, ohmi_config_values(config), err));
+    ohmi_device device = *ohmi_engine_device(engine); // borrows what the engine has
     label_point(label, sizeof label, s, point);
-    OHM_TRY(run_point(s, config, label, number++, analogue, &device, NULL, err));
+    OHM_TRY(run_point(s, config, label, number++, engine, &device, NULL, err));
     for (int row = 0; row < n_effects && s->def->by_effect; row++) {
-        const bool is_on = ohmi_analogue_device(analogue)->is_on[row];
+        const bool is_on = ohmi_engine_device(engine)->is_on[row];
         char name[512];
         ohmi_device_only(&device, row);
         (void)snprintf(name, sizeof name, "%s, %s only", label, effects[row]->name);
         if (is_on) {
-            OHM_TRY(
-                run_point(s, config, name, number++, analogue, &device, effects[row]->name, err));
+            OHM_TRY(run_point(s, config, name, number++, engine, &device, effects[row]->name, err));
         } else {
             s->n_all -= (double)s->def->n_reads * s->def->n_chips * s->n_chosen;
         }
     }
 done:
-    ohmi_analogue_free(&analogue);
+    ohmi_engine_free(&engine);
     ohm_config_free(&config);
     return status;
 }
@@ -406,9 +391,7 @@ ohm_status ohm_simulate(const ohm_simulate_def *def, ohm_error *err) {
     for (int p = 0; p < s.n_points; p++) {
         ohm_config *config = NULL;
         OHM_TRY(point_config(&config, &s, p, err));
-        status = check_converters(ohmi_config_values(config), err);
         ohm_config_free(&config);
-        OHM_TRY(status);
     }
     OHM_TRY(load_run(&s, err));
     OHM_TRY(choose_tasks(&s, err));

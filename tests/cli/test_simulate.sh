@@ -79,6 +79,17 @@ cp "$work/out" "$work/printed.json"
 python3 -c 'import json, sys
 assert json.load(open(sys.argv[1])) == json.load(open(sys.argv[2]))' "$file" "$work/printed.json" && held || broken "--json"
 
+# converters of many bits change nothing to speak of, of one bit everything; noise differs by read
+file=$work/converters.json
+run simulate "$work/run" adc.range=full --sweep adc.bits=1,12 --chips 1 -q --out "$file"
+code 0
+json 'abs(p[1]["mean"] - sum(t["accuracy"] for t in d["integer"]) / 2) < 0.03 and p[0]["mean"] < p[1]["mean"]'
+run simulate "$work/run" adc.range=calibrated adc.bits=8 adc.images=4 fault.preset=chen2015 repair.stuck=true \
+    repair.range=true noise.bandwidth=1e7 --chips 1 --reads 2 -q --out "$file"
+code 0
+out "thermal and shot noise"
+json 'len(p[2]["chips"][0]["reads"]) == 2 and p[2]["mean"] > p[0]["mean"]'
+
 # what cannot be
 run simulate "$work/run" train.lr=1
 code 2
