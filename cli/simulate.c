@@ -35,6 +35,10 @@ static const ohmcli_option options[] = {
      .value = "FILE",
      .help = "file of the results; else RUN/simulate.json",
      .complete = OHMCLI_COMPLETE_FILE},
+    {.name = "errors",
+     .value = "FILE",
+     .help = "write the errors of each layer's sums, for adapt.noise of learn",
+     .complete = OHMCLI_COMPLETE_FILE},
     {.name = "force", .help = "discard results that are there"},
     {.name = "backend", .value = "NAME", .help = "kernels; 'ohmwise doctor' lists them"},
     {.name = "data",
@@ -221,6 +225,7 @@ int ohmcli_simulate(int argc, char **argv) {
     const ohm_simulate_def def = {
         .run_folder = run,
         .path = path,
+        .errors_path = ohmcli_value(&call, "errors"),
         .data_folder =
             ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder(),
         .backend = ohmcli_backend(&call),

@@ -229,6 +229,11 @@ typedef struct ohmi_config {
     } wire;
 
     struct {
+        char noise[OHMI_TEXT]; // adapt.noise: errors of layers, injected in training
+        double scale;          // adapt.scale: factor on them
+    } adapt;
+
+    struct {
         bool stuck; // repair.stuck: digital correction of stuck cells
         bool range; // repair.range: converters calibrated on each chip
     } repair;

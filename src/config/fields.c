@@ -70,6 +70,7 @@ static const ohmi_section sections[] = {
     {"noise", "what differs from one read to the next"},
     {"converter", "errors of the converters of rows (DAC) and columns (ADC)"},
     {"wire", "resistance of the wires of an array, solved exactly"},
+    {"adapt", "learning what chips bear: noise injection adaption"},
     {"repair", "what is done about a chip that is not what it should be"},
 };
 
@@ -486,6 +487,13 @@ static const ohmi_field fields[] = {
     {"wire.sense", OHMI_FIELD_NUMBER, AT(wire.sense_ohm), "-1", -1, 1e9, false, NULL, "ohm",
      "resistance between the last cell of a bit line and its converter; below 0 = one segment",
      "own choice; PytorX has 4 ohm"},
+
+    {"adapt.noise", OHMI_FIELD_TEXT, AT(adapt.noise), "", 0, OHMI_TEXT - 1, false, NULL, "",
+     "file of the errors that chips make in the sums of each layer, as 'ohmwise simulate --errors' "
+     "writes it: such errors are injected while training; empty = none",
+     "PytorX: noise injection adaption"},
+    {"adapt.scale", OHMI_FIELD_NUMBER, AT(adapt.scale), "1", 0, 100, false, NULL, "",
+     "factor on the errors of 'adapt.noise'", "own choice; 1 = as measured"},
 
     {"repair.stuck", OHMI_FIELD_BOOL, AT(repair.stuck), "false", 0, 0, false, NULL, "",
      "profile each chip once, and add digitally what its stuck cells leave out or give too much",

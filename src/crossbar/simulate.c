@@ -19,6 +19,7 @@
 #include "config/fields.h"
 #include "config/values.h"
 #include "crossbar/engine.h"
+#include "crossbar/errors.h"
 #include "crossbar/results.h"
 #include "learn/checkpoint.h"
 #include "learn/evaluate.h"
@@ -41,6 +42,7 @@ typedef struct {
     int n_points;
     int n_rows; // points of one setting: all effects together, and each by itself
     double start_s, n_done, n_all; // measurements of a task
+    ohmi_errors *errors;           // of the layers' sums; NULL = not asked for
 } simulation;
 
 // splits "key=value,value"; commas inside brackets belong to a list
@@ -247,8 +249,19 @@ static ohm_status measure_read(simulation *s, ohmi_engine *engine, const ohmi_de
     for (int i = 0; i < s->n_chosen; i++) {
         const int t = s->chosen[i];
         ohmi_evaluation e;
+        if (s->errors) {
+            ohmi_errors_meant(s->errors, t);
+        }
         OHM_TRY(ohmi_engine_switch(engine, t, err));
-        OHM_TRY(ohmi_measure_images(&e, s->learner, t, &s->tasks->task[t].test, true, NULL, err));
+        if (s->errors) {
+            ohmi_errors_watch(s->errors);
+        }
+        const ohm_status measured =
+            ohmi_measure_images(&e, s->learner, t, &s->tasks->task[t].test, true, NULL, err);
+        if (s->errors) {
+            ohmi_errors_leave(s->errors);
+        }
+        OHM_TRY(measured);
         s->accuracy[i] = e.accuracy;
         sum += e.accuracy;
         if (tell(s, at, i, sum / (i + 1)) != 0) {
@@ -401,6 +414,9 @@ ohm_status ohm_simulate(const ohm_simulate_def *def, ohm_error *err) {
     OHM_TRY(ohmi_results_open(&s.results, def->path ? def->path : path,
                               ohmi_config_values(s.config)->name, digest, def->force, err));
     OHM_TRY(add_reference(&s, err));
+    if (def->errors_path) {
+        OHM_TRY(ohmi_errors_new(&s.errors, s.learner, err));
+    }
     s.n_rows = def->by_effect ? n_effects + 1 : 1;
     s.n_all = (double)s.n_points * s.n_rows * def->n_chips * def->n_reads * s.n_chosen;
     s.start_s = ohmi_now_s();
@@ -408,7 +424,11 @@ ohm_status ohm_simulate(const ohm_simulate_def *def, ohm_error *err) {
         OHM_TRY(run_settings(&s, p, err));
     }
     OHM_TRY(ohmi_results_save(&s.results, err));
+    if (s.errors) {
+        OHM_TRY(ohmi_errors_save(s.errors, def->errors_path, err));
+    }
 done:
+    ohmi_errors_free(&s.errors);
     ohmi_results_close(&s.results);
     ohmi_learner_free(&s.learner);
     ohmi_tasks_free(&s.tasks);

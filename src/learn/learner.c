@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/thread.h"
+#include "learn/adapt.h"
 
 // initial deviation of weights that no batch norm follows, the linear layers of a VGG: N(0, 0.01)
 // as in torchvision's VGG, after which CPG's network is made; with He's the first losses are tens
@@ -259,6 +260,7 @@ void ohmi_learner_free(ohmi_learner **learner) {
     ohmi_free(l->parameter_velocity);
     ohmi_free(l->parameter_square);
     ohmi_network_free(&l->network);
+    ohmi_adapt_free(&l->adapt);
     ohmi_free(l);
     *learner = NULL;
 }

@@ -135,6 +135,7 @@ typedef struct {
     char backbone_sha256[65];   // of its checkpoint, "" = none was read by this process
     float *kept_trainable;      // parameters of the kept state           (max_trainable)
     float *kept_statistics;     //                                       (network->n_statistics)
+    struct ohmi_adapt *adapt;   // noise injected in training (adapt.h); NULL = none
     ohmi_step_times times;
     float head_top; // largest weight code of the classifiers; 0 = float
     bool is_quantised;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One training step; see step.h. What happens beside it is the phase's (phases.h).
 #include "learn/step.h"
+#include "learn/adapt.h"
 
 #include <math.h>
 
@@ -79,8 +80,10 @@ static ohm_status run_batch(ohmi_learner *learner, const ohmi_batch *batch, doub
     ohmi_network *network = learner->network;
     int n_right = 0;
     network->whole.n = network->whole.parts ? batch->n_whole : 0;
+    ohmi_adapt_enter(learner);
     ohmi_network_forward(network, batch->x, batch->n, OHMI_MODE_TRAIN,
                          (float)learner->config->train.batchnorm_momentum);
+    ohmi_adapt_leave(learner);
     const double start = ohmi_now_s();
     sums[0] = ohmi_network_loss(network, batch->labels, batch->n, &n_right);
     sums[1] = n_right;

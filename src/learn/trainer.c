@@ -26,6 +26,7 @@
 #include "config/access.h"
 #include "data/loader.h"
 #include "data/tasks.h"
+#include "learn/adapt.h"
 #include "learn/account.h"
 #include "learn/backbone.h"
 #include "learn/checkpoint.h"
@@ -422,6 +423,11 @@ static ohm_status begin(trainer *r, ohm_config *config, const ohmi_tasks *tasks,
     ohm_status status = OHM_OK;
     OHM_TRY(ohm_communicator_agree(
         r->parts, ohmi_learner_new_part(&r->learner, r->config, tasks, r->parts, err), err));
+    OHM_TRY(ohm_communicator_agree(
+        r->parts, ohmi_adapt_read(&r->learner->adapt, r->config, r->learner->network, err), err));
+    if (r->learner->adapt) {
+        r->learner->adapt->part = r->parts->rank;
+    }
     OHM_TRY(ohm_communicator_agree(r->parts, check_same(r, config, err), err));
     if (r->is_first) {
         status = open_run(r, config, has_checkpoint, err);

@@ -90,6 +90,23 @@ code 0
 out "thermal and shot noise"
 json 'len(p[2]["chips"][0]["reads"]) == 2 and p[2]["mean"] > p[0]["mean"]'
 
+# errors of chips, and learning what bears them
+run simulate "$work/run" fault.stuck_off=0.1 --chips 2 -q --out "$work/errors-results.json" --errors "$work/errors.json"
+code 0
+run simulate "$work/run" fault.stuck_off=0.1 --chips 2 -q --out "$work/errors-results.json" --errors "$work/errors.json"
+code 2
+err "no chip was simulated"
+run learn "$work/tiny.yaml" --out "$work/adapted" -q adapt.noise="$work/errors.json" train.epochs=1
+code 0
+run simulate "$work/adapted" --chips 1 -q
+code 0
+run learn "$work/tiny.yaml" --out "$work/none" -q adapt.noise="$work/none.json"
+code 1
+err "none.json"
+run learn "$work/tiny.yaml" --out "$work/wide" -q adapt.noise="$work/errors.json" network.model=vgg8 network.expand=0.1
+code 3
+err "'adapt.noise'"
+
 # what cannot be
 run simulate "$work/run" train.lr=1
 code 2

@@ -112,9 +112,11 @@ static void test_same(void **state) {
         const int64_t n = first_sums(bitwise);
         ohm_config_free(&config);
 
-        // a step of the converters is 81 / 65535 of a level
+        // a step of the converters is 81 / 65535 of a level; sums below 0, which only cells that
+        // are less than their lowest level give, are 0 to them
         const double between = relative(bitwise, linear, n), off = relative(linear, exact, n);
-        if (!(between < 1e-3) || !(i == 1 ? off < 1e-5 : off > 10 * between)) {
+        const bool is_near = i < 2 ? between < 1e-3 : between < 0.3 * off;
+        if (!is_near || !(i == 1 ? off < 1e-5 : off > 1e-2)) {
             fail_msg("row %d: %g between the two, %g off what is exact", (int)i, between, off);
         }
     }
@@ -142,7 +144,7 @@ static void test_bits(void **state) {
         last = off;
         ohm_config_free(&config);
     }
-    assert_true(last < 0.01);
+    assert_true(last < 0.03);
 }
 
 static void test_noise(void **state) {
