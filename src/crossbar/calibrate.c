@@ -73,7 +73,7 @@ ohm_status ohmi_chip_calibrate(ohmi_chip *chip, ohmi_learner *learner, ohm_error
     }
 
     // a network a task: only the last one's weights are there
-    const bool is_alone = learner->config->method.growth == OHMI_GROWTH_DENSE;
+    const bool is_alone = learner->traits->is_alone;
     for (int t = is_alone ? n_learned - 1 : 0; t < n_learned; t++) {
         OHM_TRY(measure(chip, learner, &h, t, err));
     }

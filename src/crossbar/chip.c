@@ -134,7 +134,7 @@ ohm_status ohmi_chip_new(ohmi_chip **out, const ohmi_learner *learner, const ohm
     chip->learner = learner;
     chip->values = values;
     chip->backend = "auto";
-    OHM_TRY(ohmi_learner_place(&chip->placed, learner, values, err));
+    OHM_TRY(ohmi_learner_place_levels(&chip->placed, learner, values, err));
     const size_t n_layers = (size_t)chip->placed->n_layers;
     chip->arrays = ohmi_alloc((size_t)chip->placed->n_arrays, sizeof *chip->arrays);
     chip->head_step = ohmi_alloc((size_t)learner->n_tasks, sizeof *chip->head_step);
@@ -242,10 +242,13 @@ static ohm_status check_column_wise(const ohmi_chip *chip, ohm_error *err) {
     if (chip->active) {
         return ohmi_fail(err, OHM_ERR_ARGUMENT, "cells cannot change while a task runs");
     }
-    if (chip->learner->config->method.unit != OHMI_UNIT_COLUMN) {
-        return ohmi_fail(err, OHM_ERR_UNSUPPORTED,
-                         "cells of single-weight methods are written anew for each task; "
-                         "imperfect ones are simulated for 'method.unit' column only");
+    const ohmi_learner *learner = chip->learner;
+    if (learner->config->method.unit != OHMI_UNIT_COLUMN || learner->traits->has_copies) {
+        ohm_status status = ohmi_fail(err, OHM_ERR_UNSUPPORTED,
+                                      "cells of method '%s' are written anew for each task",
+                                      learner->config->method.preset);
+        ohmi_hint(err, "imperfect cells are simulated where tasks share columns as they are");
+        return status;
     }
     return OHM_OK;
 }

@@ -134,19 +134,61 @@ typedef struct {
     ohmi_packed_layer *out;
     const ohmi_chip *chip;
     const ohmi_placed_layer *placed;
-    int layer;
-    bool is_element;
+    int layer, t;
     float *codes; // scratch (threads, span)
 } pack_job;
 
-// codes of a part of a column as they are programmed
+// what the mask of task t multiplies the codes of a column with; single weights have a factor each,
+// which is in their codes then
+static int32_t factor_of(const ohmi_learner *learner, const ohmi_placed_layer *placed, int layer,
+                         int64_t unit, int t) {
+    const ohmi_levels *levels = &learner->levels;
+    if (placed->is_head || learner->config->method.unit != OHMI_UNIT_COLUMN) {
+        return 1;
+    }
+    if (ohmi_is_copied(&learner->units[layer], &learner->learned[t], layer, unit)) {
+        return (int32_t)levels->factor[levels->one];
+    }
+    const uint8_t code = ohmi_levels_code(levels, learner->learned[t].bits[layer], unit);
+    return (int32_t)levels->factor[code];
+}
+
+// factors of the columns that are on, where they are not all 1
+static ohm_status take_factors(ohmi_packed_tile *out, const ohmi_learner *learner,
+                               const ohmi_placed_layer *placed, int layer, int64_t g, int t,
+                               ohm_error *err) {
+    const int64_t n_words = words_of(placed);
+    if (learner->levels.n == 2 && (int32_t)learner->levels.factor[learner->levels.one] == 1) {
+        return OHM_OK;
+    }
+    out->factor = ohmi_alloc((size_t)out->n_on, sizeof *out->factor);
+    if (!out->factor) {
+        return no_memory(err);
+    }
+    int64_t slot = 0;
+    for (int64_t b = 0; b < out->n_blocks; b++) {
+        for (int64_t i = 0; i < out->blocks[b].n_k; i++) {
+            if (out->on[b * n_words + i / 64] >> (i % 64) & 1) {
+                const int64_t unit = (out->blocks[b].first_k + i) * placed->layout.n_groups + g;
+                out->factor[slot++] = factor_of(learner, placed, layer, unit, t);
+            }
+        }
+    }
+    return OHM_OK;
+}
+
+// codes of a part of a column as they are programmed: w_eff without the mask's factor
 static void column_codes(float *w, const pack_job *j, int64_t unit, int64_t first, int64_t n) {
-    if (j->is_element && !j->placed->is_head) {
-        const ohmi_layer *layer = &j->chip->learner->network->layers[j->layer];
-        memcpy(w, layer->w_eff + ohmi_layout_offset(&j->placed->layout, unit) + first,
-               (size_t)n * sizeof *w);
-    } else {
+    const ohmi_learner *learner = j->chip->learner;
+    if (j->placed->is_head) {
         ohmi_chip_codes(w, j->chip, j->layer, unit, first, n);
+        return;
+    }
+    const float *w_eff = learner->network->layers[j->layer].w_eff +
+                         ohmi_layout_offset(&j->placed->layout, unit) + first;
+    const float factor = (float)factor_of(learner, j->placed, j->layer, unit, j->t);
+    for (int64_t i = 0; i < n; i++) {
+        w[i] = w_eff[i] / factor;
     }
 }
 
@@ -313,15 +355,12 @@ ohm_status ohmi_chip_pack(ohmi_packed_layer *out, const ohmi_chip *chip, const u
         OHM_TRY(
             order_rows(packed, placed, g * placed->layout.span + part * rows, tile->n_rows, err));
         OHM_TRY(choose_slots(packed, out, placed, bits, g, err));
+        OHM_TRY(take_factors(packed, learner, placed, layer, g, t, err));
         OHM_TRY(take_cells(packed, chip, placed, row, err));
         out->is_value = out->is_value || ohmi_product_is_value(tile->real != NULL, adc);
         out->conversions += tile->n_slots * tile->lines * out->planes;
     }
-    pack_job j = {.out = out,
-                  .chip = chip,
-                  .placed = placed,
-                  .layer = layer,
-                  .is_element = learner->config->method.unit == OHMI_UNIT_ELEMENT};
+    pack_job j = {.out = out, .chip = chip, .placed = placed, .layer = layer, .t = t};
     codes = ohmi_alloc((size_t)ohmi_threads() * (size_t)placed->layout.span, sizeof *codes);
     if (!codes) {
         status = no_memory(err);
@@ -351,6 +390,7 @@ void ohmi_chip_unpack(ohmi_packed_layer *layer) {
         ohmi_free(packed->segments);
         ohmi_free(packed->blocks);
         ohmi_free(packed->on);
+        ohmi_free(packed->factor);
         ohmi_free(packed->row_of);
     }
     ohmi_free(layer->tiles);

@@ -119,6 +119,35 @@ static int32_t sum_of_inputs(const uint8_t *x, int64_t n, bool is_signed) {
     return sum;
 }
 
+// a tile's T of one vector and its inputs' sum, times the factors of the mask
+static void apply_factors(const run_job *j, const ohmi_packed_tile *packed, int32_t *t,
+                          int32_t *inputs, int32_t sum_x) {
+    const int64_t n_words = (j->placed->per_array + 63) / 64;
+    int64_t slot = 0;
+    for (int64_t b = 0; b < packed->n_blocks; b++) {
+        const ohmi_tile_block *block = &packed->blocks[b];
+        const int64_t at = block->first_k - j->packed->first_k;
+        for (int64_t i = 0; i < block->n_k; i++) {
+            if (!(packed->on[b * n_words + i / 64] >> (i % 64) & 1)) {
+                continue;
+            }
+            const int32_t factor = packed->factor[slot];
+            if (j->packed->is_value) {
+                float *value = (float *)t;
+                const float minus = block->offset_slot >= 0 ? value[block->offset_slot] : 0;
+                value[slot] = (value[slot] - minus) * (float)factor;
+            } else {
+                const int32_t minus = block->offset_slot >= 0 ? t[block->offset_slot] : 0;
+                t[slot] = (t[slot] - minus) * factor;
+            }
+            if (inputs) {
+                inputs[at + i] += sum_x * factor;
+            }
+            slot++;
+        }
+    }
+}
+
 // adds a tile's T to the outputs of one vector
 static void add_tile(const run_job *j, const ohmi_packed_tile *packed, int32_t *y, int32_t *inputs,
                      const int32_t *t, const int32_t *zeros, int32_t sum_x) {
@@ -129,10 +158,10 @@ static void add_tile(const run_job *j, const ohmi_packed_tile *packed, int32_t *
         const ohmi_tile_block *block = &packed->blocks[b];
         const uint64_t *on = packed->on + b * n_words;
         const int64_t at = block->first_k - layer->first_k;
+        const int64_t offset_slot = packed->factor ? -1 : block->offset_slot; // taken off before
         if (layer->is_value) {
             const float *value = (const float *)from;
-            const float minus =
-                block->offset_slot >= 0 ? ((const float *)t)[block->offset_slot] : 0;
+            const float minus = offset_slot >= 0 ? ((const float *)t)[offset_slot] : 0;
             for (int64_t i = 0; i < block->n_k; i++) {
                 if (on[i / 64] >> (i % 64) & 1) {
                     ((float *)y)[at + i] += *value++ - minus;
@@ -140,14 +169,13 @@ static void add_tile(const run_job *j, const ohmi_packed_tile *packed, int32_t *
                 }
             }
         } else {
-            // a head's first block may begin before its outputs; those are off
-            const int32_t minus = block->offset_slot >= 0 ? t[block->offset_slot] : 0;
+            const int32_t minus = offset_slot >= 0 ? t[offset_slot] : 0;
             j->task->products->add_on(y + at, from, on, block->n_k, minus);
             for (int64_t w = 0; w < n_words; w++) {
                 from += __builtin_popcountll(on[w]);
             }
         }
-        if (inputs) {
+        if (inputs && !packed->factor) {
             j->task->products->add_on(inputs + at, zeros, on, block->n_k, -sum_x);
         }
     }
@@ -254,9 +282,11 @@ static void block_work(void *context, int64_t begin, int64_t end, int thread) {
         for (int64_t v = 0; v < end - begin; v++) {
             const int32_t sum_x =
                 has_inputs ? sum_of_inputs(at.x + v * stride, tile->n_rows, layer->is_signed) : 0;
-            add_tile(j, packed, at.y + v * layer->n_k,
-                     has_inputs ? at.inputs + v * layer->n_k : NULL, at.t + v * width, at.zeros,
-                     sum_x);
+            int32_t *inputs = has_inputs ? at.inputs + v * layer->n_k : NULL;
+            if (packed->factor) {
+                apply_factors(j, packed, at.t + v * width, inputs, sum_x);
+            }
+            add_tile(j, packed, at.y + v * layer->n_k, inputs, at.t + v * width, at.zeros, sum_x);
         }
         if (j->task->histogram) {
             collect(j, &at, packed, begin, end - begin, thread);

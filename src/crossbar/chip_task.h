@@ -30,6 +30,8 @@ typedef struct {
     int64_t n_blocks;
     int64_t n_on;    // columns that are on: the first slots
     uint64_t *on;    // bits of the outputs, each block's from its own word on
+    int32_t *factor; // of the columns that are on (n_on), whole multiples of the levels'
+                     // resolution; NULL = all 1
     int32_t *row_of; // weight within the tile of each row            (n_rows)
 } ohmi_packed_tile;
 

@@ -37,6 +37,8 @@ static ohm_status describe(ohmi_place_layer *out, uint8_t **own, const ohmi_lear
                               .own = units->own,
                               .weight_top = (int)learner->weight_grid.top};
     if (learner->config->method.unit != OHMI_UNIT_COLUMN) {
+        // the mask's factor of a single weight is in its code
+        out->weight_top *= (int)learner->levels.factor[learner->levels.n - 1];
         const int64_t taps = (int64_t)shape->r * shape->s;
         OHM_TRY(ohmi_layout_cut(&out->layout, shape->k, shape->c, shape->r, shape->s,
                                 rows > taps ? rows : taps, OHMI_UNIT_COLUMN, err));
@@ -92,8 +94,8 @@ done:
     return status;
 }
 
-ohm_status ohmi_learner_place(ohmi_placed **out, const ohmi_learner *learner,
-                              const ohmi_config *values, ohm_error *err) {
+ohm_status ohmi_learner_place_levels(ohmi_placed **out, const ohmi_learner *learner,
+                                     const ohmi_config *values, ohm_error *err) {
     ohm_status status = OHM_OK;
     const int n_layers = learner->network->n_layers;
     const bool has_heads = values->array.heads == OHMI_HEADS_CROSSBAR;
@@ -117,12 +119,11 @@ ohm_status ohmi_learner_place(ohmi_placed **out, const ohmi_learner *learner,
         status = ohmi_fail(err, OHM_ERR_ARGUMENT, "the run has learned no task yet");
         goto done;
     }
-    if (learner->traits->has_copies || learner->levels.n > 2) {
+    if (learner->traits->has_copies) {
         status = ohmi_fail(err, OHM_ERR_UNSUPPORTED,
-                           "tasks of method '%s' have %s, for which arrays have no place yet",
-                           learner->config->method.preset,
-                           learner->traits->has_copies ? "weights of their own"
-                                                       : "masks of more levels than on and off");
+                           "tasks of method '%s' have weights of their own, for which arrays have "
+                           "no place yet",
+                           learner->config->method.preset);
         goto done;
     }
     for (int l = 0; l < n_layers; l++) {
@@ -139,6 +140,18 @@ done:
     ohmi_free(own);
     ohmi_free(layers);
     return status;
+}
+
+ohm_status ohmi_learner_place(ohmi_placed **out, const ohmi_learner *learner,
+                              const ohmi_config *values, ohm_error *err) {
+    if (learner->levels.n > 2) {
+        *out = NULL;
+        return ohmi_fail(err, OHM_ERR_UNSUPPORTED,
+                         "tasks of method '%s' have masks of more levels than on and off, which "
+                         "select lines cannot say",
+                         learner->config->method.preset);
+    }
+    return ohmi_learner_place_levels(out, learner, values, err);
 }
 
 // codes of one classifier, as the network rounds them (network/run.c)
@@ -178,7 +191,7 @@ void ohmi_learner_column_bits(uint8_t *bits, const ohmi_learner *learner, const 
     const size_t n_bytes = (size_t)((layout->n_units + 7) / 8);
     memset(bits, 0, n_bytes);
     if (!placed->is_head && learner->config->method.unit == OHMI_UNIT_COLUMN &&
-        learner->levels.bits == 1) {
+        learner->levels.bits == 1 && !learner->traits->has_copies) {
         memcpy(bits, learner->learned[t].bits[layer], n_bytes);
         return;
     }
@@ -191,7 +204,8 @@ void ohmi_learner_column_bits(uint8_t *bits, const ohmi_learner *learner, const 
             is_on = false;
             for (int64_t i = first; i < first + ohmi_layout_length(layout, u) && !is_on; i++) {
                 const int64_t unit = ohmi_layout_unit_at(&learner->units[layer].layout, i);
-                is_on = ohmi_levels_code(&learner->levels, of, unit) != 0;
+                is_on = ohmi_levels_code(&learner->levels, of, unit) != 0 ||
+                        ohmi_is_copied(&learner->units[layer], &learner->learned[t], layer, unit);
             }
         }
         bits[u / 8] = (uint8_t)(bits[u / 8] | (is_on ? 1u << (u % 8) : 0u));

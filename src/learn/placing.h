@@ -16,6 +16,11 @@
 OHM_NODISCARD ohm_status ohmi_learner_place(ohmi_placed **out, const ohmi_learner *learner,
                                             const ohmi_config *values, ohm_error *err);
 
+// The same for masks of any levels: behind the converters a column's sum is multiplied with its
+// level, which ohmi_learner_column_bits does not say.
+OHM_NODISCARD ohm_status ohmi_learner_place_levels(ohmi_placed **out, const ohmi_learner *learner,
+                                                   const ohmi_config *values, ohm_error *err);
+
 // Codes of all owners' weights of a layer, whatever task is active: w (K, C, R, S), integers.
 // layer: index into the place; the heads' layer gives the codes of all classifiers.
 void ohmi_learner_codes(float *w, const ohmi_learner *learner, const ohmi_placed *place, int layer);

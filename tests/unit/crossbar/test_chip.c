@@ -324,27 +324,41 @@ static void test_refusals(void **state) {
     }
 }
 
-// Methods of single weights: the cells are written for each task.
-static void test_single_weights(void **state) {
+// The same bits for single weights, whose cells are written for each task, and for masks of more
+// levels than on and off, on all codings.
+static void test_other_methods(void **state) {
     (void)state;
-    static const char *const more[] = {"method.preset", "xst-element", "train.epochs", "1", NULL};
-    tiny_learning l;
-    tiny_begin(&l, more);
-    tiny_learn(&l, 0, NULL, NULL, NULL);
-    tiny_learn(&l, 1, NULL, NULL, NULL);
-    ohmi_config values = *l.values;
-    values.adc.range = OHMI_ADC_IDEAL;
-    ohmi_chip *chip = chip_of(&values, &l);
-    ohm_error err = {0};
-    for (int t = 0; t < 2; t++) {
-        float expected[ROOM], found[ROOM];
-        integer_logits(expected, &l, t);
-        logits_on(found, chip, &l, t);
-        assert_memory_equal(found, expected, sizeof found);
+    static const char *const methods[][7] = {
+        {"method.preset", "xst-element", "train.epochs", "1", NULL},
+        {"method.levels", "[0, 0.5, 1, 2]", "train.epochs", "1", NULL},
+        {"method.levels", "[0, 0.5, 1, 2]", "method.preset", "xst-element", "train.epochs", "1"},
+    };
+    for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
+        const char *more[8] = {NULL};
+        memcpy(more, methods[m], sizeof methods[m]);
+        tiny_learning l;
+        tiny_begin(&l, more);
+        tiny_learn(&l, 0, NULL, NULL, NULL);
+        tiny_learn(&l, 1, NULL, NULL, NULL);
+        for (int coding = 0; coding < 3; coding++) {
+            ohmi_config values = *l.values;
+            values.adc.range = OHMI_ADC_IDEAL;
+            values.array.weight_scheme = (ohmi_coding)coding;
+            ohmi_chip *chip = chip_of(&values, &l);
+            for (int t = 0; t < 2; t++) {
+                float expected[ROOM], found[ROOM];
+                integer_logits(expected, &l, t);
+                logits_on(found, chip, &l, t);
+                assert_memory_equal(found, expected, sizeof found);
+            }
+            ohm_error err = {0};
+            const bool is_single = l.values->method.unit != OHMI_UNIT_COLUMN;
+            assert_int_equal(ohmi_chip_set(chip, 0, NULL, NULL, &err),
+                             is_single ? OHM_ERR_UNSUPPORTED : OHM_OK);
+            ohmi_chip_free(&chip);
+        }
+        tiny_end(&l);
     }
-    assert_int_equal(ohmi_chip_set(chip, 0, NULL, NULL, &err), OHM_ERR_UNSUPPORTED);
-    ohmi_chip_free(&chip);
-    tiny_end(&l);
 }
 
 int main(void) {
@@ -356,7 +370,7 @@ int main(void) {
         cmocka_unit_test(test_correction),
         cmocka_unit_test(test_calibration),
         cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_single_weights),
+        cmocka_unit_test(test_other_methods),
     };
     return cmocka_run_group_tests(tests, learn_two, forget);
 }
