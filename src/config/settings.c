@@ -44,12 +44,31 @@ static ohm_status settle(ohm_config *config, const char *setting, const char *co
     return ohm_config_set(config, key, equals + 1, err);
 }
 
+// a run's config names every key: what is at its default there counts as not set, so that presets
+// among the settings reach it
+static void forget_defaults(ohm_config *config, const char *const *sections) {
+    int n_fields;
+    const ohmi_field *fields = ohmi_fields(&n_fields);
+    for (int i = 0; i < n_fields; i++) {
+        ohmi_text text = {0};
+        ohmi_text_add(&text, "");
+        ohmi_field_add_text(&text, &fields[i], &config->values);
+        if (!text.failed && is_within(fields[i].key, sections) &&
+            strcmp(text.data, fields[i].default_text) == 0) {
+            config->origin[i] = OHMI_FROM_DEFAULT;
+        }
+        ohmi_text_clear(&text);
+    }
+}
+
 ohm_status ohmi_config_settle(ohm_config *config, const char *const *settings, int n_settings,
                               const char *const *sections, ohm_error *err) {
     ohm_status status = OHM_OK;
+    forget_defaults(config, sections);
     for (int i = 0; i < n_settings; i++) {
         OHM_TRY(settle(config, settings[i], sections, err));
     }
+    OHM_TRY(ohm_config_check(config, err));
 done:
     return status;
 }

@@ -228,6 +228,7 @@ static ohm_status write_page(ohmi_text *out, const ohmi_run *run, ohm_error *err
     write_key_figures(out, run);
     OHM_TRY(ohmi_section_accuracy(out, run, err));
     OHM_TRY(ohmi_section_columns(out, run, err));
+    OHM_TRY(ohmi_section_map(out, run, err));
     OHM_TRY(ohmi_section_simulate(out, run, err));
     ohmi_section_time(out, run);
     ohmi_section_curves(out, run);

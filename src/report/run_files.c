@@ -348,6 +348,30 @@ static ohm_status read_manifest(ohmi_run *run, const char *folder, ohm_error *er
     return status;
 }
 
+// the placing on arrays; most runs have none
+static ohm_status read_map(ohmi_run *run, const char *folder, ohm_error *err) {
+    char *bytes = NULL;
+    char path[1100];
+    size_t size = 0;
+    struct stat info;
+    (void)snprintf(path, sizeof path, "%s/map.json", folder);
+    if (stat(path, &info) != 0) {
+        return OHM_OK;
+    }
+    const ohm_status status =
+        read_optional(&bytes, &size, run, folder, "map.json", LIMIT_JSON, err);
+    if (size > 0) {
+        run->map = json_loadb(bytes, size, 0, NULL);
+        if (!json_is_array(json_object_get(run->map, "layers"))) {
+            ohmi_text_add(&run->remarks, "<li><code>map.json</code> holds no layers.</li>");
+            json_decref(run->map);
+            run->map = NULL;
+        }
+    }
+    ohmi_free(bytes);
+    return status;
+}
+
 // results of simulations; most runs have none
 static ohm_status read_simulation(ohmi_run *run, const char *folder, ohm_error *err) {
     char *bytes = NULL;
@@ -392,6 +416,7 @@ ohm_status ohmi_run_read(ohmi_run *run, const char *folder, ohm_error *err) {
     }
     OHM_TRY(read_optional(&run->config, &size, run, folder, "config.yaml", LIMIT_TEXT, err));
     OHM_TRY(read_manifest(run, folder, err));
+    OHM_TRY(read_map(run, folder, err));
     OHM_TRY(read_simulation(run, folder, err));
     OHM_TRY(read_optional(&run->log, &size, run, folder, "log.txt", LIMIT_TEXT, err));
     if (run->remarks.failed) {
@@ -422,6 +447,7 @@ void ohmi_run_clear(ohmi_run *run) {
     ohmi_text_clear(&run->remarks);
     json_decref(run->metrics);
     json_decref(run->manifest);
+    json_decref(run->map);
     json_decref(run->simulation);
     memset(run, 0, sizeof *run);
 }

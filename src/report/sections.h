@@ -15,6 +15,8 @@ void ohmi_section_time(ohmi_text *out, const ohmi_run *run);
 // Loss and accuracy over the epochs of each task.
 void ohmi_section_curves(ohmi_text *out, const ohmi_run *run);
 
+// The arrays that the run was placed on.
+OHM_NODISCARD ohm_status ohmi_section_map(ohmi_text *out, const ohmi_run *run, ohm_error *err);
 // Accuracy on chips, as `ohmwise simulate` found it.
 OHM_NODISCARD ohm_status ohmi_section_simulate(ohmi_text *out, const ohmi_run *run, ohm_error *err);
 

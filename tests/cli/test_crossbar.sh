@@ -65,6 +65,45 @@ code 3
 err "levels.npy: not a list of 8 float32 numbers"
 one_err_line
 
+# placing: a table, a document, a picture that is XML, and the report's section
+run map "$work/run"
+code 0
+out "arrays of 72 x 72 cells of 2 bits"
+run map "$work/run" array.columns=40 fault.preset=chen2015 --picture "$work/array.svg" --json
+code 0
+if python3 - "$work/out" "$work/run/map.json" "$work/array.svg" <<EOF
+import json, sys, xml.dom.minidom
+d = json.load(open(sys.argv[1]))
+assert d == json.load(open(sys.argv[2]))
+assert d["array"]["columns"] == 40 and d["arrays"] == sum(l["arrays"] for l in d["layers"])
+assert d["cells"] == d["arrays"] * 72 * 40
+assert d["columns"] == sum(t["columns_owned"] for t in d["tasks"]) + d["columns_free"]
+assert 0 < d["part_owned"] <= d["part_weight"] < d["part_lines"] <= 1
+assert any("+" in row for row in d["picture"]["stuck"])
+svg = xml.dom.minidom.parse(sys.argv[3])
+assert len(svg.getElementsByTagName("path")) > 4
+assert any("stuck on" in t.firstChild.data for t in svg.getElementsByTagName("text"))
+EOF
+then held; else broken "map.json or the picture is not as it should be"; fi
+run report "$work/run"
+code 0
+if grep -q "<h2>Arrays</h2>" "$work/run/report.html" && grep -q 'class="array"' "$work/run/report.html"
+then held; else broken "the report has no arrays"; fi
+rm "$work/run/map.json"
+run map "$work/run" --out "$work/elsewhere.json"
+code 0
+if [ -s "$work/elsewhere.json" ] && [ ! -e "$work/run/map.json" ]; then held; else broken "written elsewhere"; fi
+run map "$work/run" --array 999999
+code 2
+err "there is no array 999999"
+one_err_line
+run map "$work/run" train.lr=1
+code 2
+err "array, fault, cell, chip"
+run map "$work/nothing"
+code 1
+one_err_line
+
 # what cannot be
 run eval "$work/run" --on crossbar train.lr=1
 code 2

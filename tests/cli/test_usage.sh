@@ -44,9 +44,9 @@ run learn
 wrong
 err "missing operand: CONFIG"
 
-run eval a b
+run export a b c
 wrong
-err "'b' is one operand too many"
+err "'c' is one operand too many"
 
 run learn some.yaml --out
 wrong
