@@ -201,7 +201,7 @@ static int set_up(void **state) {
 // a job of several processes, each a thread here
 typedef struct {
     char run[64], set[512];
-    const char *parts, *backend;
+    const char *parts, *backend, *method;
     int stops_after; // steps; 0 = at the end
     bool is_odd;     // rank 1 has another config
     ohm_status status[MOST_PARTS];
@@ -236,6 +236,8 @@ static ohm_status be_process(void *context, const ohm_communicator *processes, o
                                 "0.25",
                                 "backend",
                                 j->backend,
+                                "method",
+                                j->method,
                                 "seed",
                                 j->is_odd && r == 1 ? "9" : "1",
                                 NULL};
@@ -266,7 +268,7 @@ static ohm_status learn(job *j, int n_processes, int threads) {
 }
 
 static job job_of(const char *run, const char *parts) {
-    job j = {.parts = parts, .backend = "auto"};
+    job j = {.parts = parts, .backend = "auto", .method = "xst"};
     snprintf(j.run, sizeof j.run, "%s", run);
     return j;
 }
@@ -327,6 +329,33 @@ static void a_run_goes_on_with_another_number_of_processes(void **state) {
     }
     assert_true(n_stops > 4);
     assert_same_runs("never-stopped", "stopped");
+}
+
+// methods that prune, return to a state that they kept and train in rounds: what decides is the
+// same on all parts, and what they keep reaches those that join later
+static void other_methods_are_learned_in_parts_too(void **state) {
+    (void)state;
+    static const char *const methods[] = {"cpg", "packnet", "dense"};
+    for (int m = 0; m < 3; m++) {
+        char whole[32], spread[32];
+        snprintf(whole, sizeof whole, "%s-whole", methods[m]);
+        snprintf(spread, sizeof spread, "%s-spread", methods[m]);
+        job one = job_of(whole, "2");
+        one.method = methods[m];
+        if (learn(&one, 1, 1) != OHM_OK) {
+            fail_msg("%s: %s", methods[m], one.error[0].message);
+        }
+        job j = job_of(spread, "2");
+        j.method = methods[m];
+        ohm_status status = OHM_ERR_INTERRUPTED;
+        for (int n_stops = 0; status != OHM_OK; n_stops++) {
+            j.stops_after = 7 + n_stops;
+            status = learn(&j, 2 - n_stops % 2, 1);
+            assert_true(status == OHM_OK || status == OHM_ERR_INTERRUPTED);
+            assert_true(n_stops < 60);
+        }
+        assert_same_runs(whole, spread);
+    }
 }
 
 // without a number of parts there is one a process
@@ -404,6 +433,7 @@ int main(void) {
         cmocka_unit_test(a_part_alone_makes_another_step),
         cmocka_unit_test(four_parts_have_the_same_bytes_on_1_2_and_4_processes),
         cmocka_unit_test(a_run_goes_on_with_another_number_of_processes),
+        cmocka_unit_test(other_methods_are_learned_in_parts_too),
         cmocka_unit_test(a_part_a_process_unless_told),
         cmocka_unit_test(what_does_not_fit_is_refused_on_all_ranks),
         cmocka_unit_test(nothing_is_left_in_memory),
