@@ -15,7 +15,7 @@ static const ohmi_wires_kernels *const kernels[] = {
 };
 
 size_t ohmi_wires_work_count(int n, int ld) {
-    return (size_t)OHMI_WIRES_BLOCK * (2 * (size_t)n + (size_t)ld);
+    return (size_t)OHMI_WIRES_BLOCK * 2 * (2 * (size_t)n + (size_t)ld);
 }
 
 const ohmi_wires_kernels *ohmi_wires_kernel(void) {

@@ -16,7 +16,7 @@
 #include "crossbar/wires_kernel.h"
 
 enum { MOST = 88, MOST_F = 104 };
-static _Alignas(64) double g_x[MOST * MOST], g_f[MOST * MOST_F], g_work[8 * (2 * MOST + MOST_F)];
+static _Alignas(64) double g_x[MOST * MOST], g_f[MOST * MOST_F], g_work[16 * (2 * MOST + MOST_F)];
 static double g_first_x[MOST * MOST], g_first_f[MOST * MOST_F];
 static double g_matrix[MOST * MOST], g_right[MOST * MOST_F];
 
