@@ -47,6 +47,7 @@ static const ohmcli_option options[] = {
     {.name = "model", .value = "M", .help = "network (vgg16_bn)"},
     {.name = "expand", .value = "X", .help = "factor on the parameters (1.5)"},
     {.name = "batch", .value = "N", .help = "images a step (32; inference 128)"},
+    {.name = "image-size", .value = "N", .help = "pixels of an image's side (32)"},
     {.name = "backend",
      .value = "B",
      .help = "kernels (auto), see 'ohmwise doctor'; bench kernels: B,B,.. in turn"},
@@ -120,19 +121,22 @@ static int threads_of(const ohmcli_contest *contest) {
 // value after, none when NULL.
 static json_t *run_process(const ohmcli_contest *contest, const char *const *program, int repeats,
                            const char *way, const char *const *rest) {
-    char text[4][32];
+    char text[5][32];
     const char *arguments[32];
     int n = 0;
     snprintf(text[0], sizeof text[0], "%.17g", contest->def.expand);
     snprintf(text[1], sizeof text[1], "%d", contest->def.batch);
     snprintf(text[2], sizeof text[2], "%d", repeats);
     snprintf(text[3], sizeof text[3], "%d", threads_of(contest));
+    snprintf(text[4], sizeof text[4], "%d", contest->def.image_size);
     const char *const size[] = {"--model",
                                 contest->def.model,
                                 "--expand",
                                 text[0],
                                 "--batch",
                                 text[1],
+                                "--image-size",
+                                text[4],
                                 "--repeats",
                                 text[2],
                                 "--threads",
@@ -348,6 +352,7 @@ int ohmcli_bench(int argc, char **argv) {
         .def = {.model = model != NULL ? model : "vgg16_bn",
                 .expand = 1.5,
                 .batch = table[bench].batch,
+                .image_size = 32,
                 .backend = backend != NULL ? backend : "auto",
                 .repeats = table[bench].repeats,
                 .communicator = ohmcli_ranks(),
@@ -356,6 +361,7 @@ int ohmcli_bench(int argc, char **argv) {
     };
     if (!ohmcli_real(&call, "expand", 0.01, 16, &contest.def.expand) ||
         !ohmcli_integer(&call, "batch", 2, 4096, &contest.def.batch) ||
+        !ohmcli_integer(&call, "image-size", 8, 1024, &contest.def.image_size) ||
         !ohmcli_integer(&call, "repeats", 1, 1000, &contest.def.repeats) ||
         !ohmcli_integer(&call, "rounds", 1, MAX_ROUNDS, &contest.rounds) ||
         !ohmcli_integer(&call, "threads", 0, 256, &threads)) {
@@ -365,10 +371,14 @@ int ohmcli_bench(int argc, char **argv) {
         ohm_set_threads(threads);
     }
 
-    // the peer has this one network
+    // the peer trains three networks, and answers with one
     const char *peer = ohmcli_value(&call, "peer");
+    const bool is_small =
+        strcmp(contest.def.model, "vgg16_bn") == 0 && contest.def.image_size == 32;
+    const bool is_residual =
+        strcmp(contest.def.model, "resnet18") == 0 || strcmp(contest.def.model, "resnet50") == 0;
     if (table[bench].has_peer && (peer == NULL || strcmp(peer, "auto") == 0) &&
-        strcmp(contest.def.model, "vgg16_bn") == 0) {
+        (is_small || (is_residual && strcmp(table[bench].name, "train") == 0))) {
         find_peer(&contest);
     }
     return contest_run(&contest);

@@ -7,6 +7,9 @@ The network is VGG16-BN as the CIFAR-100 experiments of continual learning use i
 512 -> 4096 -> 4096 with ReLU and a head 4096 -> 5; widths are multiplied by sqrt(expand) and cut to
 whole numbers (1.5: 78, 156, 313, 627, 5016). SGD with Nesterov momentum, softmax cross-entropy.
 
+ResNet-18 and -50 (training only) are those of He et al., CVPR 2016, widths multiplied likewise: a 7x7
+stem with a pool, or a 3x3 stem for images up to 64 pixels; ResNet-50 halves a map in its 3x3 convolution.
+
 Training: one dense step. Four ways are timed, in turn, so that a busy machine slows all of them
 alike: float32 and bfloat16 autocast, in channels-first and channels-last memory.
 Inference (--task inference): the forward pass of a batch, batch norm folded into the convolutions; the
@@ -53,6 +56,48 @@ def vgg16_bn(torch, expand):
     return nn.Sequential(*layers)
 
 
+def residual(torch, model, expand, side):
+    """Builds a residual network; PyTorch's names and shapes, as torchvision has them."""
+    nn = torch.nn
+    factor = math.sqrt(expand)
+    is_deep = model == "resnet50"
+
+    def conv(inputs, outputs, size, stride=1):
+        return [nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False),
+                nn.BatchNorm2d(outputs)]
+
+    class Block(nn.Module):
+        def __init__(self, inputs, width, outputs, stride):
+            super().__init__()
+            relu = nn.ReLU(inplace=True)
+            if is_deep:
+                layers = [*conv(inputs, width, 1), relu, *conv(width, width, 3, stride), relu,
+                          *conv(width, outputs, 1)]
+            else:
+                layers = [*conv(inputs, width, 3, stride), relu, *conv(width, outputs, 3)]
+            self.body = nn.Sequential(*layers)
+            same = stride == 1 and inputs == outputs
+            self.shortcut = nn.Identity() if same else nn.Sequential(*conv(inputs, outputs, 1,
+                                                                           stride))
+
+        def forward(self, x):
+            return torch.relu(self.body(x) + self.shortcut(x))
+
+    channels = int(64 * factor)
+    layers = conv(3, channels, 7, 2) if side > 64 else conv(3, channels, 3)
+    layers.append(nn.ReLU(inplace=True))
+    if side > 64:
+        layers.append(nn.MaxPool2d(3, 2, 1))
+    for stage, count in enumerate((3, 4, 6, 3) if is_deep else (2, 2, 2, 2)):
+        width = int((64 << stage) * factor)
+        outputs = int((4 * (64 << stage) if is_deep else 64 << stage) * factor)
+        for block in range(count):
+            layers.append(Block(channels, width, outputs, 2 if stage > 0 and block == 0 else 1))
+            channels = outputs
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, N_CLASSES)]
+    return nn.Sequential(*layers)
+
+
 def peak_rss_bytes():
     """The most memory this process ever held. getrusage would count the process that started it."""
     try:
@@ -68,15 +113,19 @@ def peak_rss_bytes():
 class Trainer:
     """One way to train: its own copy of the network, optimiser and batch."""
 
-    def __init__(self, torch, name, expand, batch, bfloat16, channels_last):
+    def __init__(self, torch, name, arguments, bfloat16, channels_last):
         torch.manual_seed(1)
         memory = torch.channels_last if channels_last else torch.contiguous_format
         self.torch, self.name, self.bfloat16 = torch, name, bfloat16
-        self.model = vgg16_bn(torch, expand).to(memory_format=memory).train()
+        model, expand, side = arguments.model, arguments.expand, arguments.image_size
+        network = (vgg16_bn(torch, expand) if model == "vgg16_bn"
+                   else residual(torch, model, expand, side))
+        self.model = network.to(memory_format=memory).train()
         self.optimiser = torch.optim.SGD(self.model.parameters(), lr=1e-2, momentum=0.9,
                                          weight_decay=4e-5, nesterov=True)
         self.parameters = sum(p.numel() for p in self.model.parameters())
-        self.images = torch.randn(batch, 3, 32, 32).to(memory_format=memory)
+        batch = arguments.batch
+        self.images = torch.randn(batch, 3, side, side).to(memory_format=memory)
         self.labels = torch.randint(0, N_CLASSES, (batch,))
         self.seconds = []
 
@@ -177,7 +226,8 @@ def make_answerers(torch, arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--task", default="train", choices=["train", "inference"])
-    parser.add_argument("--model", default="vgg16_bn", choices=["vgg16_bn"])
+    parser.add_argument("--model", default="vgg16_bn", choices=["vgg16_bn", "resnet18", "resnet50"])
+    parser.add_argument("--image-size", type=int, default=32, help="pixels")
     parser.add_argument("--expand", type=float, default=1.5, help="factor on the parameters")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=5, help="timed steps; the median counts")
@@ -186,6 +236,9 @@ def main():
     arguments = parser.parse_args()
     if arguments.batch < 2 or arguments.repeats < 1 or not 0 < arguments.expand <= 16:
         parser.error("--batch needs 2 or more, --repeats 1 or more, --expand 0 to 16")
+    is_small = arguments.model == "vgg16_bn" and arguments.image_size == 32
+    if not is_small and (arguments.model == "vgg16_bn" or arguments.task == "inference"):
+        parser.error("vgg16_bn takes 32 pixels, and inference is of vgg16_bn")
 
     import torch  # late, so that --help needs none
 
@@ -194,7 +247,7 @@ def main():
     if arguments.task == "inference":
         trainers = make_answerers(torch, arguments)
     else:
-        trainers = [Trainer(torch, name, arguments.expand, arguments.batch, bfloat16, channels_last)
+        trainers = [Trainer(torch, name, arguments, bfloat16, channels_last)
                     for name, bfloat16, channels_last in WAYS if arguments.way in (None, name)]
     if not trainers:
         parser.error(f"no way '{arguments.way}' here")

@@ -22,6 +22,7 @@ typedef struct {
     const char *model;   // "vgg16_bn"
     double expand;       // 1.5
     int batch;           // 32
+    int image_size;      // pixels; 0 = 32
     const char *backend; // "auto"; ohm_bench_kernels: several with commas between, in turn
     int repeats;         // timed repeats of each way, 1 .. 1000; medians are reported
     const char *way;     // one of the ways alone; NULL = all, in turn
@@ -30,7 +31,7 @@ typedef struct {
 
 // Benchmarks give one JSON document each, with "schema", "program", "machine" (processor, its
 // instruction sets, threads), medians in seconds and their spread, the distance of the quartiles
-// over the median. Release with ohm_text_free. Images are random, 32 x 32. All of them use the
+// over the median. Release with ohm_text_free. Images are random. All of them use the
 // threads of the process and return OHM_ERR_ARGUMENT for what they do not know.
 
 // Times whole training steps: dense, XST, XST 4-bit; and where the time goes. peak_rss_bytes is of

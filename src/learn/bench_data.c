@@ -48,7 +48,7 @@ ohm_status ohm_bench_data(char **json, const ohm_bench_def *def, ohm_error *err)
         status = ohmi_bench_no_way(def->way, names, N_WAYS, err);
         goto done;
     }
-    OHM_TRY(ohmi_bench_images(&tasks, task, 16 * (int64_t)def->batch, err));
+    OHM_TRY(ohmi_bench_images(&tasks, task, 16 * (int64_t)def->batch, def, err));
     const bool has_steps = !def->way || strcmp(def->way, names[STEPS]) == 0;
     OHM_TRY(
         ohmi_contestant_make(&c[STEPS], def, "xst", "4", &tasks, ohm_communicator_alone(), err));

@@ -171,7 +171,7 @@ ohm_status ohm_bench_inference(char **json, const ohm_bench_def *def, ohm_error 
     }
     OHM_TRY(ohmi_bench_check(def, err));
     OHM_TRY(choose_ways(way, &n, def, err));
-    OHM_TRY(ohmi_bench_images(&tasks, task, 2 * (int64_t)def->batch, err));
+    OHM_TRY(ohmi_bench_images(&tasks, task, 2 * (int64_t)def->batch, def, err));
 
     // the same images for all; two passes each to warm up, then the ways in turn
     for (int i = 0; i < n; i++) {

@@ -168,7 +168,7 @@ ohm_status ohm_bench_parts(char **json, const ohm_bench_def *def, ohm_error *err
                                       b.n, def->batch);
         goto done;
     }
-    OHM_TRY(ohmi_bench_images(&tasks, task, 16 * (int64_t)def->batch, err));
+    OHM_TRY(ohmi_bench_images(&tasks, task, 16 * (int64_t)def->batch, def, err));
     OHM_TRY(make_learners(&b, err));
 
     // two steps of each to warm up, then the ways in turn

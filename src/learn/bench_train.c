@@ -172,7 +172,7 @@ ohm_status ohm_bench_train(char **json, const ohm_bench_def *def, ohm_error *err
     }
     OHM_TRY(ohmi_bench_check(def, err));
     OHM_TRY(choose_ways(c, &n, def, err));
-    OHM_TRY(ohmi_bench_images(&tasks, task, 16 * (int64_t)def->batch, err));
+    OHM_TRY(ohmi_bench_images(&tasks, task, 16 * (int64_t)def->batch, def, err));
 
     // two steps each to warm up, then the ways in turn
     for (int i = 0; i < n; i++) {

@@ -17,15 +17,21 @@
 #include "config/access.h"
 #include "learn/step.h"
 
-enum { N_CLASSES = 5, SIDE = 32, CHANNELS = 3 };
+enum { N_CLASSES = 5, SIDE = 32, MOST_SIDE = 1024, CHANNELS = 3 };
 
-ohm_status ohmi_bench_images(ohmi_tasks *tasks, ohmi_task *task, int64_t n, ohm_error *err) {
-    const size_t pixels = (size_t)n * SIDE * SIDE * CHANNELS;
+ohm_status ohmi_bench_images(ohmi_tasks *tasks, ohmi_task *task, int64_t n,
+                             const ohm_bench_def *def, ohm_error *err) {
+    const int side = def->image_size > 0 ? def->image_size : SIDE;
+    if (side > MOST_SIDE) {
+        return ohmi_fail(err, OHM_ERR_ARGUMENT, "images of %d pixels, at most %d are timed", side,
+                         (int)MOST_SIDE);
+    }
+    const size_t pixels = (size_t)n * (size_t)side * (size_t)side * CHANNELS;
     const ohmi_rng rng = {.seed = 1, .purpose = OHMI_RNG_TEST};
     *tasks = (ohmi_tasks){.n_tasks = OHMI_BENCH_TASKS,
                           .task = task,
-                          .height = SIDE,
-                          .width = SIDE,
+                          .height = side,
+                          .width = side,
                           .channels = CHANNELS};
     uint8_t *image = ohmi_alloc(pixels, 1);
     int32_t *label = ohmi_alloc((size_t)n, sizeof *label);

@@ -24,10 +24,10 @@ typedef struct {
     int way;
 } ohmi_contestant;
 
-// Tasks of random images, all tasks the same: n images of 32 x 32 in 5 classes. task: of
+// Tasks of random images, all tasks the same: n images of def->image_size in 5 classes. task: of
 // OHMI_BENCH_TASKS, kept by the caller; free with ohmi_bench_drop_images, also after a failure.
 OHM_NODISCARD ohm_status ohmi_bench_images(ohmi_tasks *tasks, ohmi_task *task, int64_t n,
-                                           ohm_error *err);
+                                           const ohm_bench_def *def, ohm_error *err);
 void ohmi_bench_drop_images(ohmi_task *task);
 
 // Makes a learner with method and bits ("0" = float) whose first task is there and whose second is

@@ -34,6 +34,16 @@ no_err
 says "[x['name'] for x in w] == ['xst 4-bit'] and w[0]['peak_rss_bytes'] > 4e6"
 says "'xst_over_dense' not in d['ohmwise']"
 
+# larger images, and a network for them
+run bench train --model resnet50 --image-size 72 --expand 0.01 --batch 2 --repeats 1 --rounds 1 \
+    --peer none -j 1 --quiet --way dense
+code 0
+no_err
+says "d['ohmwise']['model'] == 'resnet50' and w[0]['step_s'] > 0"
+run bench train --image-size 4
+code 2
+err "image-size"
+
 run bench train --way xts
 code 2
 no_out
