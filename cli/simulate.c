@@ -39,6 +39,10 @@ static const ohmcli_option options[] = {
      .value = "FILE",
      .help = "write the errors of each layer's sums, for adapt.noise of learn",
      .complete = OHMCLI_COMPLETE_FILE},
+    {.name = "profile",
+     .value = "FILE",
+     .help = "write the faults of the first chip, for adapt.profile of learn",
+     .complete = OHMCLI_COMPLETE_FILE},
     {.name = "force", .help = "discard results that are there"},
     {.name = "backend", .value = "NAME", .help = "kernels; 'ohmwise doctor' lists them"},
     {.name = "data",
@@ -225,6 +229,7 @@ int ohmcli_simulate(int argc, char **argv) {
     const ohm_simulate_def def = {
         .run_folder = run,
         .path = path,
+        .profile_path = ohmcli_value(&call, "profile"),
         .errors_path = ohmcli_value(&call, "errors"),
         .data_folder =
             ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder(),

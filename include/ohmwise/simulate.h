@@ -26,6 +26,7 @@ typedef int ohm_simulate_sink(void *context, const ohm_simulate_event *event);
 typedef struct {
     const char *run_folder;      // of ohm_learn; only read, unless path is NULL
     const char *path;            // file of the results; NULL = run_folder/simulate.json
+    const char *profile_path;    // file for the faults of the first chip, or NULL
     const char *errors_path;     // file for the errors of layers (docs/simulate.md), or NULL
     const char *data_folder;     // may be NULL
     const char *backend;         // NULL = the run's

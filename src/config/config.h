@@ -229,8 +229,10 @@ typedef struct ohmi_config {
     } wire;
 
     struct {
-        char noise[OHMI_TEXT]; // adapt.noise: errors of layers, injected in training
-        double scale;          // adapt.scale: factor on them
+        char noise[OHMI_TEXT];   // adapt.noise: errors of layers, injected in training
+        double scale;            // adapt.scale: factor on them
+        char profile[OHMI_TEXT]; // adapt.profile: faults of a chip
+        double avoid;            // adapt.avoid: exponent of a column's health
     } adapt;
 
     struct {

@@ -70,7 +70,7 @@ static const ohmi_section sections[] = {
     {"noise", "what differs from one read to the next"},
     {"converter", "errors of the converters of rows (DAC) and columns (ADC)"},
     {"wire", "resistance of the wires of an array, solved exactly"},
-    {"adapt", "learning what chips bear: noise injection adaption"},
+    {"adapt", "learning what chips bear, or around the faults of one"},
     {"repair", "what is done about a chip that is not what it should be"},
 };
 
@@ -494,6 +494,14 @@ static const ohmi_field fields[] = {
      "PytorX: noise injection adaption"},
     {"adapt.scale", OHMI_FIELD_NUMBER, AT(adapt.scale), "1", 0, 100, false, NULL, "",
      "factor on the errors of 'adapt.noise'", "own choice; 1 = as measured"},
+    {"adapt.profile", OHMI_FIELD_TEXT, AT(adapt.profile), "", 0, OHMI_TEXT - 1, false, NULL, "",
+     "file of the faults of one chip, as 'ohmwise simulate --profile' writes it: weights and masks "
+     "are learned with what is stuck there, and new columns chosen around it; empty = none",
+     "own choice"},
+    {"adapt.avoid", OHMI_FIELD_NUMBER, AT(adapt.avoid), "4", 0, 100, false, NULL, "",
+     "exponent a in (1 - damage)^a, by which the score of a column falls that a task claims, keeps "
+     "or grows; 0 = columns are chosen blindly",
+     "own choice"},
 
     {"repair.stuck", OHMI_FIELD_BOOL, AT(repair.stuck), "false", 0, 0, false, NULL, "",
      "profile each chip once, and add digitally what its stuck cells leave out or give too much",

@@ -20,6 +20,7 @@
 #include "config/values.h"
 #include "crossbar/engine.h"
 #include "crossbar/errors.h"
+#include "crossbar/profiling.h"
 #include "crossbar/results.h"
 #include "learn/checkpoint.h"
 #include "learn/evaluate.h"
@@ -369,6 +370,10 @@ static ohm_status run_settings(simulation *s, int point, ohm_error *err) {
     OHM_TRY(ohmi_engine_new(&engine, s->learner, ohmi_config_values(config), err));
     ohmi_device device = *ohmi_engine_device(engine); // borrows what the engine has
     label_point(label, sizeof label, s, point);
+    if (s->def->profile_path) {
+        OHM_TRY(ohmi_profiling_save(s->def->profile_path, ohmi_engine_place(engine), &device,
+                                    (uint64_t)ohmi_config_values(config)->chip.seed, err));
+    }
     OHM_TRY(run_point(s, config, label, number++, engine, &device, NULL, err));
     for (int row = 0; row < n_effects && s->def->by_effect; row++) {
         const bool is_on = ohmi_engine_device(engine)->is_on[row];

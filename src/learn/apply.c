@@ -24,6 +24,7 @@
 #include "base/thread.h"
 #include "learn/learner.h"
 #include "learn/optimiser.h"
+#include "learn/profile.h"
 
 typedef struct {
     ohmi_learner *learner;
@@ -112,6 +113,9 @@ static void level_elements(float *w_eff, const uint8_t *on, int64_t n, const ohm
 static void round_run(float *w_eff, const float *w, int64_t n, const job *j) {
     if (j->grid->n_levels > 0) {
         ohmi_grid_round_weights(w_eff, w, n, j->units->lsb, j->grid);
+        if (j->units->profile && !j->grid->is_smooth) {
+            ohmi_profile_apply(w_eff, w - j->layer->w, n, j->units->profile);
+        }
     } else {
         memcpy(w_eff, w, (size_t)n * sizeof *w);
     }
@@ -298,6 +302,9 @@ static double scale_gradient(const job *j, int64_t u) {
             const int64_t n = length - at < 128 ? length - at : 128;
             if (j->grid->n_levels > 0) {
                 ohmi_grid_round_weights(code, w + at, n, j->units->lsb, j->grid);
+            }
+            if (j->units->profile) {
+                ohmi_profile_apply(code, offset + at, n, j->units->profile);
             }
             sum += product_sum(dw + at, j->grid->n_levels > 0 ? code : w + at, n);
         }

@@ -53,8 +53,9 @@ typedef struct {
     float *velocity;    // momentum of the weights, or Adam's first moment (n_weights)
     float *square;      // Adam's second moment; NULL with SGD             (n_weights)
     int64_t budget;     // units of the task in training
-    float lsb;          // worth of one weight code, fixed with the first task
-    int made_for;       // 1-based task in training whose weights w_eff holds; 0 = none
+    struct ohmi_profile *profile; // faults of a chip to learn around (profile.h); NULL = none
+    float lsb;                    // worth of one weight code, fixed with the first task
+    int made_for;                 // 1-based task in training whose weights w_eff holds; 0 = none
 
     // with more levels than on and off: the real value whose rounding is the level, and its moments
     float *power, *power_mean, *power_square; // (n_units)

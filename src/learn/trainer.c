@@ -37,6 +37,7 @@
 #include "learn/run_folder.h"
 #include "learn/step.h"
 #include "learn/task_file.h"
+#include "learn/profile.h"
 #include "ohmwise/learn.h"
 
 typedef struct {
@@ -425,6 +426,7 @@ static ohm_status begin(trainer *r, ohm_config *config, const ohmi_tasks *tasks,
         r->parts, ohmi_learner_new_part(&r->learner, r->config, tasks, r->parts, err), err));
     OHM_TRY(ohm_communicator_agree(
         r->parts, ohmi_adapt_read(&r->learner->adapt, r->config, r->learner->network, err), err));
+    OHM_TRY(ohm_communicator_agree(r->parts, ohmi_profile_read(r->learner, err), err));
     if (r->learner->adapt) {
         r->learner->adapt->part = r->parts->rank;
     }

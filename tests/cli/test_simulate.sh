@@ -107,6 +107,17 @@ run learn "$work/tiny.yaml" --out "$work/wide" -q adapt.noise="$work/errors.json
 code 3
 err "'adapt.noise'"
 
+# the faults of one chip, and learning around them
+run simulate "$work/run" fault.preset=chen2015 chip.seed=7 --chips 1 -q --out "$work/chip7.json" --profile "$work/chip7.safetensors"
+code 0
+run learn "$work/tiny.yaml" --out "$work/around" -q adapt.profile="$work/chip7.safetensors" train.epochs=2
+code 0
+run simulate "$work/around" fault.preset=chen2015 chip.seed=7 --chips 1 -q
+code 0
+run learn "$work/tiny.yaml" --out "$work/none" -q adapt.profile="$work/none.safetensors"
+code 1
+err "none.safetensors"
+
 # what cannot be
 run simulate "$work/run" train.lr=1
 code 2
