@@ -105,7 +105,9 @@ ohm_status ohmi_analogue_new(ohmi_analogue **out, ohmi_learner *learner, const o
     a->learner = learner;
     a->values = values;
     a->kernels = float_kernels(learner->network->kernels);
-    OHM_TRY(ohmi_learner_place(&a->place, learner, values, err));
+    OHM_TRY(learner->config->method.unit == OHMI_UNIT_COLUMN
+                ? ohmi_learner_place_levels(&a->place, learner, values, err)
+                : ohmi_learner_place(&a->place, learner, values, err));
     const ohmi_place_def *arrays = &a->place->def;
     OHM_TRY(ohmi_device_init(&a->own, values, (int)arrays->rows, (int)arrays->columns,
                              1 << arrays->cell_bits, err));
@@ -276,19 +278,29 @@ done:
 static void take_columns(ohmi_analogue *a, int l, float *w) {
     const ohmi_placed_layer *layer = &a->place->layers[l];
     const ohmi_layout *layout = &layer->layout;
+    const ohmi_learner *learner = a->learner;
+    const bool has_levels = w && learner->levels.n > 2;
     for (int64_t k = 0; k < layer->k; k++) {
         double sum = 0;
         for (int64_t g = 0; g < layout->n_groups; g++) {
             const int64_t u = k * layout->n_groups + g, at = ohmi_layout_offset(layout, u);
             const size_t size = (size_t)ohmi_layout_length(layout, u) * sizeof *w;
             const bool is_on = a->bits[l][u / 8] >> (u % 8) & 1;
+            // behind the converters, a column's sum is multiplied with the level of its mask
+            const int level = has_levels ? ohmi_levels_code(&learner->levels,
+                                                            learner->learned[a->task].bits[l], u)
+                                         : 0;
+            const float factor = has_levels ? learner->levels.factor[level] : 1.0f;
             if (w && is_on) {
                 memcpy(w + at, a->w[l] + at, size);
+                for (int64_t i = 0; has_levels && i < ohmi_layout_length(layout, u); i++) {
+                    w[at + i] *= factor;
+                }
             } else if (w) {
                 memset(w + at, 0, size);
             }
             for (int64_t tile = 0; is_on && tile < layer->n_tiles; tile++) {
-                sum += a->shift[l][(g * layer->n_tiles + tile) * layer->k + k];
+                sum += (double)factor * a->shift[l][(g * layer->n_tiles + tile) * layer->k + k];
             }
         }
         a->constant[l][k] = (float)sum;

@@ -297,6 +297,33 @@ static void test_wires_limit(void **state) {
     }
 }
 
+// Masks of more levels than on and off: a column's sum times its level, exact as well.
+static void test_levels(void **state) {
+    (void)state;
+    static const char *const more[] = {"method.levels", "[0, 0.5, 1, 2]", "train.mask_lr", "0.5",
+                                       NULL};
+    static float meant[MOST_LOGITS], out[MOST_LOGITS];
+    tiny_learning l;
+    tiny_begin(&l, more);
+    tiny_learn(&l, 0, NULL, NULL, NULL);
+    tiny_learn(&l, 1, NULL, NULL, NULL);
+    (void)tiny_logits(&l, 1, true, meant);
+    ohm_config *config = CONFIG("array.rows=27");
+    ohmi_analogue *analogue = NULL;
+    ohmi_evaluation e;
+    assert_int_equal(ohmi_analogue_new(&analogue, l.learner, ohmi_config_values(config), NULL),
+                     OHM_OK);
+    assert_int_equal(ohmi_analogue_program(analogue, ohmi_analogue_device(analogue), 1, 0, NULL),
+                     OHM_OK);
+    assert_int_equal(ohmi_analogue_switch(analogue, 1, NULL), OHM_OK);
+    assert_int_equal(ohmi_measure_images(&e, l.learner, 1, &l.tasks.task[1].test, true, out, NULL),
+                     OHM_OK);
+    assert_memory_equal(out, meant, bytes_of(1));
+    ohmi_analogue_free(&analogue);
+    ohm_config_free(&config);
+    tiny_end(&l);
+}
+
 static void test_no_memory(void **state) {
     (void)state;
     ohm_config *config = CONFIG("array.rows=27");
@@ -322,7 +349,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exact),       cmocka_unit_test(test_second_writing),
         cmocka_unit_test(test_repair),      cmocka_unit_test(test_chips),
-        cmocka_unit_test(test_wires_limit), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_wires_limit), cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
