@@ -24,6 +24,10 @@ static const ohmcli_option options[] = {
     {.name = "sweep",
      .value = "AXIS",
      .help = "price a grid, as adc.bits=4,5,6 or 'cell.max=2 uS..20 uS:10'; CSV; may be repeated"},
+    {.name = "sheet",
+     .help = "calibration sheet: the run under all presets given with -p, or all there are"},
+    {.name = "trace", .help = "RUN is a trace_command.sh of DNN+NeuroSim"},
+    {.name = "rows", .value = "N", .help = "with --trace: word lines of an array (72)"},
     {.name = "out",
      .letter = 'o',
      .value = "DIR",
@@ -58,13 +62,13 @@ const ohmcli_command ohmcli_cost_command = {
     .run = ohmcli_cost,
 };
 
-enum { MAX_AXES = 8 };
+enum { MAX_AXES = 8, MAX_SETS = 16 };
 
-// The hardware that the command line says. Returns an exit code; *out is for ohm_hardware_free.
-static int read_hardware(ohm_hardware **out, const ohmcli_call *call) {
+// A preset with the keys of the command line over it. Returns an exit code; *out is for
+// ohm_hardware_free.
+static int read_hardware(ohm_hardware **out, const ohmcli_call *call, const char *preset) {
     char path[4096], name[4096];
     ohm_error err = {0};
-    const char *preset = ohmcli_has(call, "preset") ? ohmcli_value(call, "preset") : "xst-32nm";
     const bool is_short = strpbrk(preset, "/.") == NULL;
     snprintf(name, sizeof name, "%s%s", is_short ? "hardware/" : "", preset);
     if (!ohmcli_find_config(path, sizeof path, name)) {
@@ -91,6 +95,22 @@ static int read_hardware(ohm_hardware **out, const ohmcli_call *call) {
     return OHMCLI_DONE;
 }
 
+// All presets of hardware, or those that were named.
+typedef struct {
+    const ohmcli_call *call;
+    ohm_hardware *sets[MAX_SETS];
+    int n, code;
+} ohmcli_sheet;
+
+static void add_preset(void *context, const char *name) {
+    ohmcli_sheet *sheet = context;
+    if (sheet->code == OHMCLI_DONE && sheet->n < MAX_SETS &&
+        ohmcli_is_preset_of(name, OHMCLI_COMPLETE_HARDWARE) &&
+        strcmp(name, "hardware/xst-32nm") != 0) { // which stands first
+        sheet->code = read_hardware(&sheet->sets[sheet->n++], sheet->call, name);
+    }
+}
+
 static int print_text(char *text) {
     fputs(text, stdout);
     ohm_text_free(&text);
@@ -113,6 +133,35 @@ static int print_sweep(ohm_cost *cost, const ohm_hardware *hardware, const ohmcl
         return ohmcli_error(&err);
     }
     return print_text(csv);
+}
+
+// The run under several presets side by side.
+static int print_sheet(ohm_cost *cost, const ohmcli_call *call) {
+    ohmcli_sheet sheet = {.call = call};
+    ohm_error err = {0};
+    char *text = NULL;
+    if (ohmcli_has(call, "preset")) {
+        const char *preset;
+        for (int i = 0; (preset = ohmcli_value_at(call, "preset", i)) != NULL && i < MAX_SETS &&
+                        sheet.code == OHMCLI_DONE;
+             i++) {
+            sheet.code = read_hardware(&sheet.sets[sheet.n++], call, preset);
+        }
+    } else {
+        sheet.code = read_hardware(&sheet.sets[sheet.n++], call, "xst-32nm");
+        ohmcli_each_preset(add_preset, &sheet);
+    }
+    int code = sheet.code;
+    if (code == OHMCLI_DONE) {
+        code =
+            ohm_cost_sheet(&text, cost, (const ohm_hardware *const *)sheet.sets, sheet.n, &err) < 0
+                ? ohmcli_error(&err)
+                : print_text(text);
+    }
+    for (int i = 0; i < sheet.n; i++) {
+        ohm_hardware_free(&sheet.sets[i]);
+    }
+    return code;
 }
 
 // One bill: cost.json, CSV where asked for, and what goes to stdout.
@@ -147,11 +196,12 @@ int ohmcli_cost(int argc, char **argv) {
     if (code >= 0) {
         return code;
     }
-    int threads = 0, n_images = 0;
+    int threads = 0, n_images = 0, rows = 72;
     ohm_hardware *hardware = NULL;
     ohm_cost *cost = NULL;
     ohm_error err = {0};
     if (!ohmcli_integer(&call, "threads", 0, 256, &threads) ||
+        !ohmcli_integer(&call, "rows", 1, 65536, &rows) ||
         !ohmcli_integer(&call, "images", 0, 1000000, &n_images)) {
         return OHMCLI_USAGE;
     }
@@ -163,7 +213,15 @@ int ohmcli_cost(int argc, char **argv) {
     if (ohmcli_has(&call, "threads")) {
         ohm_set_threads(threads);
     }
-    code = read_hardware(&hardware, &call);
+    if (ohmcli_has(&call, "rows") && !ohmcli_has(&call, "trace")) {
+        return ohmcli_usage(&ohmcli_cost_command, "'--rows' is for --trace; a run has its own");
+    }
+    if (ohmcli_has(&call, "trace") && !ohmcli_has(&call, "out") && !ohmcli_has(&call, "sweep") &&
+        !ohmcli_has(&call, "sheet")) {
+        return ohmcli_usage(&ohmcli_cost_command, "'--trace' needs a folder for cost.json: --out");
+    }
+    code = read_hardware(&hardware, &call,
+                         ohmcli_has(&call, "preset") ? ohmcli_value(&call, "preset") : "xst-32nm");
     if (code == OHMCLI_DONE && ohmcli_has(&call, "print-preset")) {
         char *text = NULL;
         code = ohm_hardware_text(&text, hardware, &err) < 0 ? ohmcli_error(&err) : print_text(text);
@@ -176,12 +234,15 @@ int ohmcli_cost(int argc, char **argv) {
         .backend = ohmcli_backend(&call),
         .n_images = n_images,
     };
-    if (code == OHMCLI_DONE && ohm_cost_new(&cost, call.operands[0], &def, &err) < 0) {
+    if (code == OHMCLI_DONE &&
+        (ohmcli_has(&call, "trace") ? ohm_cost_new_trace(&cost, call.operands[0], rows, &err)
+                                    : ohm_cost_new(&cost, call.operands[0], &def, &err)) < 0) {
         code = ohmcli_error(&err);
     }
     if (code == OHMCLI_DONE) {
-        code = ohmcli_has(&call, "sweep") ? print_sweep(cost, hardware, &call)
-                                          : print_bill(cost, hardware, &call);
+        code = ohmcli_has(&call, "sheet")   ? print_sheet(cost, &call)
+               : ohmcli_has(&call, "sweep") ? print_sweep(cost, hardware, &call)
+                                            : print_bill(cost, hardware, &call);
     }
     ohm_cost_free(&cost);
     ohm_hardware_free(&hardware);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "ohmwise/status.h"
+#include "ohmwise/system.h"
 
 typedef struct ohm_hardware ohm_hardware; // opaque: a component table and how it is used
 typedef struct ohm_cost ohm_cost;         // opaque: what was counted of a run
@@ -52,6 +53,12 @@ OHM_API OHM_NODISCARD ohm_status ohm_cost_new(ohm_cost **out, const char *run_fo
                                               const ohm_cost_def *def, ohm_error *err);
 OHM_API void ohm_cost_free(ohm_cost **cost);
 
+// Reads a trace of DNN+NeuroSim V1.x: its trace_command.sh, with the network, weights and bits of
+// the inputs that it names (paths from where the program runs, else from the script's folder or the
+// one above). It is priced as one task with all columns on, without a ledger. rows: of an array.
+OHM_API OHM_NODISCARD ohm_status ohm_cost_new_trace(ohm_cost **out, const char *script, int rows,
+                                                    ohm_error *err);
+
 typedef struct ohm_bill ohm_bill; // opaque, constant: a run priced for one hardware
 
 // Prices a run. switches: tasks that the chip is switched to after it has learned all, as "1,5,2",
@@ -80,6 +87,18 @@ OHM_API OHM_NODISCARD ohm_status ohm_bill_save_csv(const ohm_bill *bill, const c
 OHM_API OHM_NODISCARD ohm_status ohm_cost_sweep(char **csv, ohm_cost *cost,
                                                 const ohm_hardware *hardware,
                                                 const char *const *axes, int n_axes,
+                                                ohm_error *err);
+
+// The calibration sheet: the same counts priced with several sets of assumptions side by side, and
+// which of their constants make the difference to the first. hardware, (n_hardware) at least one.
+// Text for ohm_text_free.
+OHM_API OHM_NODISCARD ohm_status ohm_cost_sheet(char **text, ohm_cost *cost,
+                                                const ohm_hardware *const *hardware, int n_hardware,
+                                                ohm_error *err);
+
+// Times pricing one image with the bits it really has, on a learned XST network: forward pass,
+// ones, counts, prices; as the benchmarks of ohmwise/system.h.
+OHM_API OHM_NODISCARD ohm_status ohm_bench_cost(char **json, const ohm_bench_def *def,
                                                 ohm_error *err);
 
 #endif

@@ -93,6 +93,9 @@ ohm_status ohmi_bill_hardware(ohmi_hardware *out, const ohm_cost *cost,
         }
     } else {
         mapped.values.rows = cost->work->place->def.rows;
+        if (!is_set(hardware, "cell.sign")) {
+            mapped.values.cell.sign = OHMI_CODING_OFFSET_DIGITAL;
+        }
     }
     return ohmi_hardware_resolve(out, &mapped, err);
 }

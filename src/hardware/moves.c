@@ -174,15 +174,14 @@ static void wear_add(const job *j, int thread, int64_t n, double learned, double
 
 // a column whose weights keep their codes: written whole, erased whole
 static void follow_column(const job *j, int thread, scratch *a, const int8_t *codes, int64_t n_rows,
-                          int lines) {
+                          int lines, bool is_there) {
     tally *tallies = j->tallies + (int64_t)thread * j->n_steps;
     double writes = 0, switches = 0;
     int n_turns = 0;
-    bool is_there = false;
     for (int s = 0; s < j->n_steps; s++) {
         const bool turns = a->on[s] ? !is_there : is_there && j->is_reset;
         if (turns) {
-            a->turns[n_turns++] = s;
+            a->turns[n_turns++] = is_there ? -1 - s : s; // below 0: erased
             writes += s < j->first_switch ? j->repeats[s] : 0;
             switches += s >= j->first_switch ? j->repeats[s] : 0;
             is_there = !is_there;
@@ -192,9 +191,9 @@ static void follow_column(const job *j, int thread, scratch *a, const int8_t *co
     for (int64_t row = 0; row < n_rows; row++) {
         const int state = codes[row] + 128;
         for (int i = 0; i < n_turns; i++) {
-            const bool sets = i % 2 == 0;
-            move(j, tallies, a, a->turns[i], row, sets ? ERASED : state, sets ? state : ERASED,
-                 lines);
+            const int turn = a->turns[i];
+            move(j, tallies, a, turn < 0 ? -1 - turn : turn, row, turn < 0 ? state : ERASED,
+                 turn < 0 ? ERASED : state, lines);
         }
         for (int d = 0; d < lines; d++) {
             n_untouched += j->digit[state][d] == 0;
@@ -206,12 +205,14 @@ static void follow_column(const job *j, int thread, scratch *a, const int8_t *co
 
 // a column whose weights have masks of their own
 static void follow_weights(const job *j, int thread, scratch *a, const int8_t *codes,
-                           int64_t first_weight, int64_t n_rows, int lines) {
+                           int64_t first_weight, int64_t n_rows, int lines, bool is_there) {
     const ohmi_workload *work = j->work;
+    const uint8_t *own = work->learner->units[j->layer].own;
     tally *tallies = j->tallies + (int64_t)thread * j->n_steps;
     for (int64_t row = 0; row < n_rows; row++) {
         double writes[OHMI_MOST_LINES] = {0}, switches[OHMI_MOST_LINES] = {0};
-        int state = ERASED;
+        const bool is_backbone = own[first_weight + row] == OHMI_OWN_BACKBONE;
+        int state = is_there ? (is_backbone ? codes[row] : 0) + 128 : ERASED;
         for (int s = 0; s < j->n_steps; s++) {
             const uint8_t *bits = work->learner->learned[j->task[s]].bits[j->layer];
             const int wanted = (bit_of(bits, first_weight + row) ? codes[row] : 0) + 128;
@@ -231,6 +232,25 @@ static void follow_weights(const job *j, int thread, scratch *a, const int8_t *c
             wear_add(j, thread, 1, writes[d], switches[d]);
         }
     }
+}
+
+// whether a column was on the chip before the first task: the backbone's
+static bool has_backbone(const job *j, int64_t u) {
+    const ohmi_placed_layer *layer = &j->work->place->layers[j->layer];
+    if (layer->is_head) {
+        return false;
+    }
+    const uint8_t *own = j->work->learner->units[j->layer].own;
+    if (!j->work->is_element) {
+        return own[u] == OHMI_OWN_BACKBONE;
+    }
+    const int64_t first = ohmi_layout_offset(&layer->layout, u);
+    for (int64_t i = 0; i < ohmi_layout_length(&layer->layout, u); i++) {
+        if (own[first + i] == OHMI_OWN_BACKBONE) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // the offset column of an array is set once, with the array's first column
@@ -257,6 +277,7 @@ static void follow_array(const job *j, int thread, int64_t index, scratch *a) {
     const int64_t rows = work->place->def.rows;
     tally *tallies = j->tallies + (int64_t)thread * j->n_steps;
     int first_use = j->n_steps;
+    bool is_used = false; // before the first task
     memset(a->longest, 0, (size_t)(j->n_steps * rows) * sizeof *a->longest);
     memset(a->is_written, 0, (size_t)j->n_steps);
     for (int64_t k = at.first_k; k < at.first_k + at.n_k; k++) {
@@ -267,18 +288,21 @@ static void follow_array(const job *j, int thread, int64_t index, scratch *a) {
             a->on[s] = bit_of(work->tasks[j->task[s]].on[j->layer], u);
             first_use = a->on[s] && s < first_use ? s : first_use;
         }
+        const bool is_there = has_backbone(j, u);
+        is_used = is_used || is_there;
         if (work->is_element && !layer->is_head) {
             follow_weights(j, thread, a, work->codes[j->layer] + first, first, at.n_rows,
-                           layer->lines);
+                           layer->lines, is_there);
         } else {
-            follow_column(j, thread, a, work->codes[j->layer] + first, at.n_rows, layer->lines);
+            follow_column(j, thread, a, work->codes[j->layer] + first, at.n_rows, layer->lines,
+                          is_there);
         }
         for (int s = 0; s < j->n_steps; s++) {
             tallies[s].columns_written += a->is_column_written[s];
         }
     }
     if (layer->reserved > 0) {
-        follow_offset(j, thread, a, first_use, at.n_rows, layer->reserved);
+        follow_offset(j, thread, a, is_used ? j->n_steps : first_use, at.n_rows, layer->reserved);
     }
 
     // rows by their longest changes

@@ -4,7 +4,8 @@
 //
 // A step brings the chip to a task. In it a column that the task uses holds the task's codes; one
 // that it does not use is switched off by its mask and keeps its cells (program.off: gate), or is
-// erased (reset). Erased and free cells have level 0. Cells of offset columns are set with the
+// erased (reset). Erased and free cells have level 0. What a
+// backbone brought is on the chip before the first task. Cells of offset columns are set with the
 // first column of their array. The steps are: each task once, as it was learned; then the first
 // pass of a sequence of switches; then its second, which stands for all further ones, since from
 // then on each pass begins as it ends.

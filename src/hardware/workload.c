@@ -330,6 +330,36 @@ void ohmi_workload_codes(int8_t *codes, const ohmi_workload *work, int layer, in
     }
 }
 
+// the same layers on other arrays, where there is no run behind them
+static ohm_status place_again(ohmi_placed **out, const ohmi_workload *work, int64_t columns,
+                              int64_t cell_bits, ohmi_coding coding, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const ohmi_place_def def = {.rows = work->place->def.rows,
+                                .columns = columns,
+                                .cell_bits = (int)cell_bits,
+                                .coding = coding};
+    ohmi_place_layer *layers = ohmi_alloc((size_t)work->n_layers, sizeof *layers);
+    *out = NULL;
+    if (!layers) {
+        return no_memory(err);
+    }
+    for (int l = 0; l < work->n_layers; l++) {
+        const ohmi_placed_layer *layer = &work->place->layers[l];
+        layers[l] = (ohmi_place_layer){.name = layer->name,
+                                       .k = layer->k,
+                                       .c = layer->c,
+                                       .r = layer->r,
+                                       .s = layer->s,
+                                       .layout = layer->layout,
+                                       .own = layer->own,
+                                       .weight_top = layer->weight_top};
+    }
+    OHM_TRY(ohmi_place_new(out, layers, work->n_layers, &def, err));
+done:
+    ohmi_free(layers);
+    return status;
+}
+
 ohm_status ohmi_workload_count(ohmi_workload *work, const ohmi_hardware *hardware, ohm_error *err) {
     ohm_status status = OHM_OK;
     double *column_levels = NULL;
@@ -341,13 +371,11 @@ ohm_status ohmi_workload_count(ohmi_workload *work, const ohmi_hardware *hardwar
          (work->input_ones <= hardware->input_ones && work->input_ones >= hardware->input_ones))) {
         return OHM_OK;
     }
-    if (work->learner) {
-        ohmi_placed *placed = NULL;
-        OHM_TRY(place(&placed, work, hardware->array.columns, hardware->cell.bits,
-                      hardware->cell.sign, err));
-        ohmi_place_free(&work->place);
-        work->place = placed;
-    }
+    ohmi_placed *placed = NULL;
+    OHM_TRY((work->learner ? place : place_again)(&placed, work, hardware->array.columns,
+                                                  hardware->cell.bits, hardware->cell.sign, err));
+    ohmi_place_free(&work->place);
+    work->place = placed;
     for (int l = 0; l < work->n_layers; l++) {
         const ohmi_placed_layer *layer = &work->place->layers[l];
         ohmi_count_layer_of(&work->layers[l], layer);

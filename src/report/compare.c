@@ -144,6 +144,9 @@ static ohm_status read_run(ohm_comparison *c, ohmi_compared_run *r, ohm_error *e
         goto done;
     }
     OHM_TRY(read_config(r, err));
+    if (!is_file) {
+        OHM_TRY(ohmi_run_read_cost(&r->run, r->path, err));
+    }
     read_digest(r);
     read_beside(r);
     if (!r->run.finished) {

@@ -372,6 +372,31 @@ static ohm_status read_map(ohmi_run *run, const char *folder, ohm_error *err) {
     return status;
 }
 
+ohm_status ohmi_run_read_cost(ohmi_run *run, const char *folder, ohm_error *err) {
+    char *bytes = NULL;
+    char path[1100];
+    size_t size = 0;
+    struct stat info;
+    json_error_t place;
+    (void)snprintf(path, sizeof path, "%s/cost.json", folder);
+    if (stat(path, &info) != 0) {
+        return OHM_OK;
+    }
+    const ohm_status status =
+        read_optional(&bytes, &size, run, folder, "cost.json", LIMIT_JSON, err);
+    if (size > 0) {
+        run->cost = json_loadb(bytes, size, 0, &place);
+        if (!json_is_object(run->cost)) {
+            ohmi_text_add(&run->remarks, "<li><code>cost.json</code> is not a JSON object; "
+                                         "<code>ohmwise cost</code> writes it anew.</li>");
+            json_decref(run->cost);
+            run->cost = NULL;
+        }
+    }
+    ohmi_free(bytes);
+    return status;
+}
+
 // results of simulations; most runs have none
 static ohm_status read_simulation(ohmi_run *run, const char *folder, ohm_error *err) {
     char *bytes = NULL;
@@ -417,6 +442,7 @@ ohm_status ohmi_run_read(ohmi_run *run, const char *folder, ohm_error *err) {
     OHM_TRY(read_optional(&run->config, &size, run, folder, "config.yaml", LIMIT_TEXT, err));
     OHM_TRY(read_manifest(run, folder, err));
     OHM_TRY(read_map(run, folder, err));
+    OHM_TRY(ohmi_run_read_cost(run, folder, err));
     OHM_TRY(read_simulation(run, folder, err));
     OHM_TRY(read_optional(&run->log, &size, run, folder, "log.txt", LIMIT_TEXT, err));
     if (run->remarks.failed) {
@@ -448,6 +474,7 @@ void ohmi_run_clear(ohmi_run *run) {
     json_decref(run->metrics);
     json_decref(run->manifest);
     json_decref(run->map);
+    json_decref(run->cost);
     json_decref(run->simulation);
     memset(run, 0, sizeof *run);
 }

@@ -52,6 +52,7 @@ typedef struct {
 
 typedef struct {
     json_t *metrics;    // owns the strings
+    json_t *cost;       // cost.json of `ohmwise cost`; NULL when missing
     json_t *manifest;   // NULL when missing
     json_t *simulation; // simulate.json; NULL when missing
     json_t *map;        // map.json; NULL when missing
@@ -80,6 +81,8 @@ typedef struct {
 OHM_NODISCARD ohm_status ohmi_run_read(ohmi_run *run, const char *folder, ohm_error *err);
 // Reads only a metrics.json into a zeroed struct, which wants its clear even on failure.
 OHM_NODISCARD ohm_status ohmi_run_read_metrics(ohmi_run *run, const char *path, ohm_error *err);
+// Reads cost.json of a run folder, where there is one; a broken one is a remark.
+OHM_NODISCARD ohm_status ohmi_run_read_cost(ohmi_run *run, const char *folder, ohm_error *err);
 void ohmi_run_clear(ohmi_run *run);
 
 #endif
