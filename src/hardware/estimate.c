@@ -43,9 +43,10 @@ static double converter_w(const ohmi_hardware *h, const ohmi_technology *t, doub
 // power that the current of a column adds to its converter, W
 static double current_w(const ohmi_hardware *h, int64_t rows) {
     const bool is_lp = h->technology.flavour == OHMI_FLAVOUR_LP;
-    // half the rows read, cells half way between their levels, each behind its transistor
+    // the rows whose bit is 1, cells half way between their levels, each behind its transistor
     const double cell_ohm = 2 / (h->cell.min_siemens + h->cell.max_siemens) + h->cell.access_ohm;
-    const double column_ohm = cell_ohm / ((double)rows / 2) * 0.5 / h->cell.read_v;
+    const double n_rows = h->input_ones * (double)rows > 1 ? h->input_ones * (double)rows : 1;
+    const double column_ohm = cell_ohm / n_rows * 0.5 / h->cell.read_v;
     return is_lp ? 0.079449 * exp(-2.297 * log10(column_ohm))
                  : 0.083709 * exp(-2.313 * log10(column_ohm));
 }

@@ -157,6 +157,92 @@ if [ "$exit_code" -ne 0 ]; then held; else broken "a run in float was priced"; f
 one_err_line
 if [ ! -e "$work/float/cost.json" ]; then held; else broken "a bill of a failure"; fi
 
+# priced runs show it in their pages
+run cost "$work/xst-element"
+code 0
+run report "$work/xst" -o "$work/page.html"
+code 0
+for text in "Cost on crossbars" "Preset xst-32nm" "Programming" "Lifetime" "mm&sup2;"; do
+    if grep -qF -e "$text" "$work/page.html"; then held; else broken "the page lacks '$text'"; fi
+done
+run compare "$work/xst" "$work/xst-element" -o "$work/both.html"
+code 0
+for text in "Cost on crossbars" "programming the chip for a task" "Accuracy against energy"; do
+    if grep -qF -e "$text" "$work/both.html"; then held; else broken "the comparison lacks '$text'"; fi
+done
+printf '[1' >"$work/xst/cost.json"
+run report "$work/xst" -o "$work/page.html"
+code 0
+if grep -qF "<code>cost.json</code> is not a JSON object" "$work/page.html"; then held; else broken "no remark"; fi
+rm "$work/xst/cost.json"
+
+# the sheet: presets side by side, the first one against the others
+run cost "$work/xst" --sheet
+code 0
+no_err
+out "isaac-32nm against xst-32nm"
+out "neurosim-22nm against xst-32nm"
+run cost "$work/xst" --sheet -p xst-32nm -p circuit-32nm
+code 0
+out "circuit-32nm against xst-32nm"
+if grep -q isaac "$work/out"; then broken "a preset that was not asked for"; else held; fi
+if [ ! -e "$work/xst/cost.json" ]; then held; else broken "the sheet wrote a bill"; fi
+
+# a trace of DNN+NeuroSim: the counts are those of its bits
+mkdir -p "$work/trace/record"
+if python3 - "$work/trace" 2>"$work/err" <<'EOF'; then held; else broken "no trace was made"; fi
+import random, sys
+random.seed(3)
+folder = sys.argv[1]
+layers = [(4, 4, 2, 3, 3, 5, 1, 1), (1, 1, 80, 1, 1, 7, 0, 1)]
+vectors = [4, 1]
+open(folder + "/NetWork.csv", "w").write("".join(",".join(map(str, l)) + "\n" for l in layers))
+words = ["./NeuroSIM/main", folder + "/NetWork.csv", "4", "2", "128", "128"]
+total = 0
+for i, (l, n) in enumerate(zip(layers, vectors)):
+    lines = l[2] * l[3] * l[4]
+    rows = [[random.choice("01") for _ in range(2 * n)] for _ in range(lines)]
+    open(f"{folder}/record/input{i}.csv", "w").write("".join(",".join(r) + "\n" for r in rows))
+    weights = [[f"{random.randint(-7, 7) / 7:.6f}" for _ in range(l[5])] for _ in range(lines)]
+    open(f"{folder}/record/weight{i}.csv", "w").write("".join(",".join(w) + "\n" for w in weights))
+    words += [f"record/weight{i}.csv", f"record/input{i}.csv"]
+    total += sum(r.count("1") for r in rows)
+open(folder + "/trace_command.sh", "w").write(" ".join(words) + "\n")
+open(folder + "/ones", "w").write(str(total))
+EOF
+run cost --trace "$work/trace/trace_command.sh" -p circuit-32nm --json --out "$work/o"
+code 0
+no_err
+json 'd["method"] == "trace" and len(d["inference"]) == 1 and len(d["inference"][0]["layers"]) == 2'
+json 'd["inference"][0]["layers"][0]["vectors"] == 4 and d["inference"][0]["layers"][0]["input_bits"] == 2'
+# 18 rows lie in one array, 80 in two, each output in one block: every bit that is 1 drives one line
+json "sum(l['word_lines_driven'] for l in d['inference'][0]['layers']) == $(cat "$work/trace/ones")"
+json '[l["conversions"] for l in d["inference"][0]["layers"]] == [10 * 8, 2 * 14 * 2]'
+json '"programming" not in d'
+run cost --trace "$work/trace/trace_command.sh" --rows 40 --json --out "$work/o"
+json 'd["inference"][0]["layers"][1]["arrays"] == 2 and d["arrays"] == 3'
+echo "0,1" >>"$work/trace/record/input1.csv"
+sed -i '3s/,.*/,2/' "$work/trace/record/weight0.csv"
+run cost --trace "$work/trace/trace_command.sh" --out "$work/o"
+code 3
+one_err_line
+err "weight0.csv:3: weights"
+printf 'main %s/NetWork.csv 4 2 a.csv\n' "$work/trace" >"$work/short.sh"
+run cost --trace "$work/short.sh" --out "$work/o"
+code 3
+err "2 layers, but there are 1 files"
+run cost --trace "$work/trace/NetWork.csv" --out "$work/o"
+code 3
+one_err_line
+run cost --trace "$work/trace/trace_command.sh"
+code 2
+err "--out"
+
+# the benchmark
+run bench cost --model small --repeats 3 -j 1 --quiet
+code 0
+json 'd["ohmwise"]["image_s"] > 0 and d["ohmwise"]["energy_j"] > 0' 
+
 # help
 run help cost
 code 0
