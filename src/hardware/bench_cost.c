@@ -92,7 +92,7 @@ ohm_status ohm_bench_cost(char **json, const ohm_bench_def *def, ohm_error *err)
     }
 
     // a learned network of 4-bit codes on columns, and a machine whose parts are all estimated
-    OHM_TRY(ohmi_bench_images(&tasks, task, IMAGES, err));
+    OHM_TRY(ohmi_bench_images(&tasks, task, IMAGES, def, err));
     OHM_TRY(ohmi_contestant_make(c, def, "xst", "4", &tasks, ohm_communicator_alone(), err));
     OHM_TRY(ohmi_contestant_step(c, &tasks, &seconds, err));
     ohmi_learner_finish(c->learner, 1);
