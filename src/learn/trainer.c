@@ -385,33 +385,6 @@ static ohm_status make_loader(trainer *r, ohm_error *err) {
     return ohmi_loader_new(&r->loader, r->learner->tasks, &loader, err);
 }
 
-// all parts must have the same config and data; every part calls, whatever it has come to
-static ohm_status check_same(const trainer *r, const ohm_config *config, ohm_error *err) {
-    char *text = NULL;
-    struct {
-        char config[65], data[65];
-    } own, first;
-    ohmi_sha256 hash;
-    memset(&own, 0, sizeof own);
-    ohm_status status = ohm_config_text(&text, config, err);
-    if (text) {
-        ohmi_sha256_init(&hash);
-        ohmi_sha256_add(&hash, text, strlen(text));
-        ohmi_sha256_hex(&hash, own.config);
-    }
-    (void)snprintf(own.data, sizeof own.data, "%s", r->learner->tasks->sha256);
-    first = own;
-    const ohm_status told =
-        r->parts->broadcast(r->parts->context, &first, sizeof first, 0, status < 0 ? NULL : err);
-    status = status < 0 ? status : told;
-    if (status >= 0 && memcmp(&own, &first, sizeof own) != 0) {
-        status = ohmi_fail(err, OHM_ERR_CONFIG, "other %s than on rank 0",
-                           strcmp(own.config, first.config) != 0 ? "config" : "data");
-    }
-    ohm_text_free(&text);
-    return status;
-}
-
 // what the parts of this process begin with
 typedef struct {
     ohm_config *config;
@@ -430,7 +403,6 @@ static ohm_status begin(trainer *r, ohm_config *config, const ohmi_tasks *tasks,
     if (r->learner->adapt) {
         r->learner->adapt->part = r->parts->rank;
     }
-    OHM_TRY(ohm_communicator_agree(r->parts, check_same(r, config, err), err));
     if (r->is_first) {
         status = open_run(r, config, has_checkpoint, err);
     }
@@ -503,6 +475,34 @@ static ohm_status count_parts(int *n, const ohmi_config *config, const ohm_commu
     return OHM_OK;
 }
 
+// all processes must have the same config and data; each calls, whatever it has come to
+static ohm_status check_same(const ohm_communicator *processes, const ohm_config *config,
+                             const ohmi_tasks *tasks, ohm_error *err) {
+    char *text = NULL;
+    struct {
+        char config[65], data[65];
+    } own, first;
+    ohmi_sha256 hash;
+    memset(&own, 0, sizeof own);
+    ohm_status status = ohm_config_text(&text, config, err);
+    if (text) {
+        ohmi_sha256_init(&hash);
+        ohmi_sha256_add(&hash, text, strlen(text));
+        ohmi_sha256_hex(&hash, own.config);
+    }
+    (void)snprintf(own.data, sizeof own.data, "%s", tasks->sha256);
+    first = own;
+    const ohm_status told =
+        processes->broadcast(processes->context, &first, sizeof first, 0, status < 0 ? NULL : err);
+    status = status < 0 ? status : told;
+    if (status >= 0 && memcmp(&own, &first, sizeof own) != 0) {
+        status = ohmi_fail(err, OHM_ERR_CONFIG, "other %s than on rank 0",
+                           strcmp(own.config, first.config) != 0 ? "config" : "data");
+    }
+    ohm_text_free(&text);
+    return status;
+}
+
 ohm_status ohm_learn(ohm_config *config, const ohm_learn_def *def, ohm_error *err) {
     ohm_status status = OHM_OK;
     ohmi_tasks *tasks = NULL;
@@ -518,6 +518,7 @@ ohm_status ohm_learn(ohm_config *config, const ohm_learn_def *def, ohm_error *er
     OHM_TRY(count_parts(&n_parts, values, processes, err));
     OHM_TRY(ohm_communicator_agree(processes,
                                    ohmi_tasks_load(&tasks, values, def->data_folder, err), err));
+    OHM_TRY(ohm_communicator_agree(processes, check_same(processes, config, tasks, err), err));
     lesson common = {config, def, tasks};
     status = n_parts > 1 ? ohmi_team_run(processes, n_parts, learn_part, &common, err)
                          : learn_part(&common, processes, err);

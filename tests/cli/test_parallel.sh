@@ -195,6 +195,20 @@ run learn "$work/tiny.yaml" --out "$work/headless" -q $long
 code 0
 same_run "$work/whole" "$work/headless"
 
+# what only rank 0 meets, which writes: it says so and ends the job
+# shellcheck disable=SC2086
+timeout 120 mpirun -n 2 "$bin" learn "$work/tiny.yaml" --out "$work/gone" -q $long \
+    train.epochs=100000 >"$work/out" 2>"$work/err" </dev/null &
+job=$!
+last="learn on 2 ranks, its folder taken away"
+wait_for "$work/gone/checkpoints/last.safetensors"
+rm -rf "$work/gone/checkpoints"
+exit_code=0
+wait "$job" || exit_code=$?
+code 1
+err "ohmwise: rank 0 of 2 has failed and ends the others"
+err "$work/gone/checkpoints/last.safetensors"
+
 # ---- sweeps ----
 
 cat >"$work/sweep.yaml" <<EOF2

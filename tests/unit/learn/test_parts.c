@@ -380,7 +380,7 @@ static void what_does_not_fit_is_refused_on_all_ranks(void **state) {
     j.is_odd = true;
     assert_int_equal(learn(&j, 2, 1), OHM_ERR_CONFIG);
     for (int r = 0; r < 2; r++) {
-        assert_non_null(strstr(j.error[r].message, "other config than on rank 0"));
+        assert_non_null(strstr(j.error[r].message, "rank 1: other config than on rank 0"));
     }
     assert_int_equal(scratch_has("refused"), 0);
 
