@@ -87,12 +87,12 @@ static void test_comma(void **state) {
     do_all("comma");
     char *json = NULL;
     ohm_error err = {0};
-    const ohm_bench_train_def bench = {.model = "small",
-                                       .expand = 0.5,
-                                       .batch = 2,
-                                       .backend = "reference",
-                                       .repeats = 1,
-                                       .way = "dense"};
+    const ohm_bench_def bench = {.model = "small",
+                                 .expand = 0.5,
+                                 .batch = 2,
+                                 .backend = "reference",
+                                 .repeats = 1,
+                                 .way = "dense"};
     assert_int_equal(ohm_bench_train(&json, &bench, &err), OHM_OK);
     assert_non_null(strstr(json, "\"expand\": 0.5"));
     ohm_text_free(&json);
