@@ -32,19 +32,22 @@ static double network_width(const ohmi_config *config) {
 const char *ohmi_learner_inexact(const ohmi_learner *learner) {
     const ohmi_grid head = {.top = learner->head_top};
     const ohmi_network *network = learner->network;
+    const ohmi_grid *x = &learner->activation_grid;
+
+    // weights at the highest level
+    ohmi_grid highest = learner->weight_grid;
+    highest.top *= learner->levels.factor[learner->levels.n - 1];
     for (int i = 0; i < network->n_layers; i++) {
         // the first layer has few inputs, in 8 bits, and no Winograd
         const ohmi_conv *o = &network->layers[i].shape;
         const bool is_winograd = i > 0 && o->r == 3 && o->s == 3 && o->stride == 1;
         const int64_t n_inputs = (int64_t)o->c * o->r * o->s;
-        const ohmi_grid *w = &learner->weight_grid, *x = &learner->activation_grid;
-        if (!(is_winograd ? ohmi_grid_is_exact(w, x, n_inputs)
-                          : ohmi_grid_has_exact_sums(w, x, n_inputs))) {
+        if (!(is_winograd ? ohmi_grid_is_exact(&highest, x, n_inputs)
+                          : ohmi_grid_has_exact_sums(&highest, x, n_inputs))) {
             return network->layers[i].name;
         }
     }
-    const bool is_exact =
-        ohmi_grid_has_exact_sums(&head, &learner->activation_grid, network->head_inputs);
+    const bool is_exact = ohmi_grid_has_exact_sums(&head, x, network->head_inputs);
     return is_exact ? NULL : "head";
 }
 

@@ -250,6 +250,21 @@ static void levels_are_exact_in_integers(void **state) {
     }
 }
 
+// what the highest level of a weight may give counts: 2 x 2 x 7 x 15 does, 64 x 7 x 15 does not
+static void high_levels_are_said_to_be_inexact(void **state) {
+    (void)state;
+    static const char *const two_bits[] = {"method", "xma", NULL};
+    static const char *const three_bits[] = {"method", "xma", "method.levels",
+                                             "[0, 0.125, 0.25, 0.5, 1, 2, 4, 8]", NULL};
+    tiny_learning l;
+    begin_with(&l, "dense", two_bits);
+    assert_null(ohmi_learner_inexact(l.learner));
+    tiny_end(&l);
+    begin_with(&l, "dense", three_bits);
+    assert_non_null(ohmi_learner_inexact(l.learner));
+    tiny_end(&l);
+}
+
 // XMA2 with no PE is XMA, with all PEs it is finetuning
 static void the_ends_of_xma2_are_xma_and_finetune(void **state) {
     (void)state;
@@ -436,6 +451,7 @@ int main(void) {
         cmocka_unit_test(a_float_backbone_is_quantised_once),
         cmocka_unit_test(nothing_is_forgotten),
         cmocka_unit_test(levels_are_exact_in_integers),
+        cmocka_unit_test(high_levels_are_said_to_be_inexact),
         cmocka_unit_test(the_ends_of_xma2_are_xma_and_finetune),
         cmocka_unit_test(chosen_pes_are_as_many_as_asked_for),
         cmocka_unit_test(masks_take_their_bits),
