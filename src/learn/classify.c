@@ -2,8 +2,8 @@
 // `ohm_classify`: what a run's network takes image files for.
 //
 // An image is brought to the network's size as test images of folders are: resized until its short
-// side is the network's (or data.resize), then the square in the middle. A network of one channel takes
-// grey: 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601).
+// side is the network's (or data.resize), then the square in the middle. A network of one channel
+// takes grey: 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601).
 //   probability of class k = exp(logit_k) / sum_j exp(logit_j)
 #include <inttypes.h>
 #include <math.h>
