@@ -40,8 +40,8 @@ static const struct {
 };
 enum { N_BENCHES = sizeof table / sizeof table[0] };
 
-static const char *const benches[] = {"train",   "inference", "data",  "parts",
-                                      "kernels", "cost",      "wires", NULL};
+static const char *const benches[] = {"train", "inference", "data",  "parts", "kernels",
+                                      "cost",  "simulate",  "wires", NULL};
 static const char *const size_choices[] = {"64", "72", "128", "256", NULL};
 static const char *const peer_choices[] = {"auto", "none", NULL};
 
@@ -68,8 +68,8 @@ static const ohmcli_option options[] = {
 
 const ohmcli_command ohmcli_bench_command = {
     .name = "bench",
-    .summary = "Time training, inference, the loader, kernels, pricing or wires; one JSON document",
-    .operands = "train|inference|data|parts|kernels|cost|wires",
+    .summary = "Time training, inference, the loader, kernels, pricing, crossbars or wires",
+    .operands = "train|inference|data|parts|kernels|cost|simulate|wires",
     .min_operands = 1,
     .max_operands = 1,
     .example = "bench train --model vgg16_bn --expand 1.5 --batch 32",
@@ -320,6 +320,23 @@ static int bench_wires(const ohmcli_call *call) {
     return ohmcli_bench_wires(&def);
 }
 
+static int bench_simulate(const ohmcli_call *call) {
+    const char *peer = ohmcli_value(call, "peer"), *backend = ohmcli_value(call, "backend");
+    int rounds = 3;
+    ohm_bench_def def = {.backend = backend != NULL ? backend : "auto", .repeats = 5};
+    if (ohmcli_has(call, "model") || ohmcli_has(call, "expand") || ohmcli_has(call, "batch") ||
+        ohmcli_has(call, "threads") || ohmcli_has(call, "way") || ohmcli_has(call, "size") ||
+        ohmcli_has(call, "arrays")) {
+        return ohmcli_usage(call->command, "'bench simulate' takes no more than '--backend', "
+                                           "'--repeats', '--rounds' and '--peer'");
+    }
+    if (!ohmcli_integer(call, "rounds", 1, MAX_ROUNDS, &rounds) ||
+        !ohmcli_integer(call, "repeats", 1, 1000, &def.repeats)) {
+        return OHMCLI_USAGE;
+    }
+    return ohmcli_bench_simulate(&def, rounds, peer == NULL || strcmp(peer, "auto") == 0);
+}
+
 int ohmcli_bench(int argc, char **argv) {
     ohmcli_call call;
     const int done = ohmcli_parse(&call, &ohmcli_bench_command, argc, argv);
@@ -329,6 +346,9 @@ int ohmcli_bench(int argc, char **argv) {
     if (ohmcli_ranks()->size > 1 && strcmp(call.operands[0], "parts") != 0) {
         return ohmcli_usage(&ohmcli_bench_command, "'%s' is for one process, not for %d ranks",
                             call.operands[0], ohmcli_ranks()->size);
+    }
+    if (strcmp(call.operands[0], "simulate") == 0) {
+        return bench_simulate(&call);
     }
     if (strcmp(call.operands[0], "wires") == 0) {
         return bench_wires(&call);
@@ -343,7 +363,7 @@ int ohmcli_bench(int argc, char **argv) {
     if (bench == N_BENCHES) {
         return ohmcli_usage(&ohmcli_bench_command,
                             "no benchmark '%s', there are: train, inference, data, parts, kernels, "
-                            "cost, wires",
+                            "cost, simulate, wires",
                             call.operands[0]);
     }
     int threads = 0;

@@ -4,6 +4,7 @@
 #define OHMCLI_BENCH_H
 
 #include "cli.h"
+#include "ohmwise/system.h"
 
 typedef struct {
     int size;       // of one of the benchmark's arrays, 0 = all
@@ -14,5 +15,7 @@ typedef struct {
 
 // Prints one JSON document; returns an exit code.
 int ohmcli_bench_wires(const ohmcli_bench_wires_def *def);
+// The same; of def: backend (of products) and repeats.
+int ohmcli_bench_simulate(const ohm_bench_def *def, int rounds, bool has_peers);
 
 #endif

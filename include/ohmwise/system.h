@@ -66,4 +66,10 @@ OHM_API OHM_NODISCARD ohm_status ohm_bench_parts(char **json, const ohm_bench_de
 OHM_API OHM_NODISCARD ohm_status ohm_bench_kernels(char **json, const ohm_bench_def *def,
                                                    ohm_error *err);
 
+// Times conversions of column sums on one thread: exact integer cells, real ones, real ones with
+// noise. Of def: backend ("auto", "avx512-vbmi", "avx2", "reference") and repeats. One JSON
+// document; release with ohm_text_free.
+OHM_API OHM_NODISCARD ohm_status ohm_bench_simulate(char **json, const ohm_bench_def *def,
+                                                    ohm_error *err);
+
 #endif
