@@ -202,6 +202,9 @@ static spread spread_of(const double *values, int n) {
         s.most = fmax(s.most, values[i]);
     }
     double square = 0;
+    if (n > 0 && !(s.most > s.least)) {
+        s.mean = s.least; // equal values have no deviation, not even one of rounding
+    }
     for (int i = 0; i < n; i++) {
         square += (values[i] - s.mean) * (values[i] - s.mean);
     }

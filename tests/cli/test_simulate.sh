@@ -67,6 +67,15 @@ a, b = (json.load(open(f))["points"] for f in sys.argv[1:])
 assert a[2]["chips"] == b[0]["chips"] and a[2]["tasks"] == b[0]["tasks"]
 EOF
 
+# the page of the run has a chart of it
+run report "$work/run"
+code 0
+if grep -q '<h2>On chips</h2>' "$work/run/report.html" && grep -q '<h3>fault.stuck_off</h3>' "$work/run/report.html"; then
+    held
+else
+    broken "no chart in the report"
+fi
+
 # repair, each effect by itself, reads, some of the images and tasks
 file=$work/effects.json
 run simulate "$work/run" adc.range=ideal fault.preset=chen2015 noise.telegraph=0.5 repair.stuck=true \
