@@ -48,10 +48,11 @@ void ohmi_price_area(ohmi_area *out, const ohmi_workload *work, const ohmi_hardw
         const ohmi_count_layer *counted = &work->layers[l];
         const double arrays = (double)layer->n_arrays;
         out->arrays += layer->n_arrays;
-        // a bit a column, or a weight; classifiers have no mask
+        // a bit, or a level, a column or a weight; classifiers have no mask
         const int64_t masked =
             work->is_element ? layer->k * layer->layout.run : layer->layout.n_units;
-        out->mask_bytes += layer->is_head ? 0 : (double)((masked + 7) / 8);
+        const int64_t bits = work->learner ? work->learner->levels.bits : 1;
+        out->mask_bytes += layer->is_head ? 0 : (double)((masked * bits + 7) / 8);
         units[OHMI_PART_CELL] += arrays * (double)(work->place->def.rows * h->array.columns);
         units[OHMI_PART_SWITCH] += arrays;
         units[OHMI_PART_ADC] += arrays * converters(h);

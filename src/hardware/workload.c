@@ -63,7 +63,9 @@ static ohm_status place(ohmi_placed **out, const ohmi_workload *work, int64_t co
     values->array.columns = columns;
     values->array.cell_bits = cell_bits;
     values->array.weight_scheme = coding;
-    const ohm_status status = ohmi_learner_place(out, work->learner, values, err);
+    // masks of several levels multiply a column's sum behind the converter: its cells are the same
+    const ohm_status status = (work->is_element ? ohmi_learner_place : ohmi_learner_place_levels)(
+        out, work->learner, values, err);
     ohmi_free(values);
     return status;
 }
