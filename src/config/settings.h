@@ -6,8 +6,9 @@
 
 #include "ohmwise/config.h"
 
-// Sets settings (n_settings) over a loaded config and checks it. Keys outside the sections (NULL-terminated) are OHM_ERR_CONFIG with
-// the sections as hint, as are unknown keys and values out of range.
+// Sets settings (n_settings) over a loaded config and checks it. Keys outside the sections
+// (NULL-terminated) are OHM_ERR_CONFIG with the sections as hint, as are unknown keys and values
+// out of range.
 OHM_NODISCARD ohm_status ohmi_config_settle(ohm_config *config, const char *const *settings,
                                             int n_settings, const char *const *sections,
                                             ohm_error *err);
