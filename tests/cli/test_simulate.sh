@@ -61,7 +61,7 @@ code 0
 json '[c["seed"] for c in p[2]["chips"]] == [0, 1, 2, 3]'
 run simulate "$work/run" adc.range=ideal fault.stuck_off=0.9 chip.seed=0 --chips 4 --threads 1 -q --out "$work/other.json"
 code 0
-python3 - "$file" "$work/other.json" <<'EOF' && held || broken "threads change results"
+if python3 - "$file" "$work/other.json" <<'EOF'; then held; else broken "threads change results"; fi
 import json, sys
 a, b = (json.load(open(f))["points"] for f in sys.argv[1:])
 assert a[2]["chips"] == b[0]["chips"] and a[2]["tasks"] == b[0]["tasks"]
@@ -85,8 +85,12 @@ json '[q["only"] for q in p] == [None, "stuck cells", "telegraph noise"]'
 json '[len(q["chips"][0]["reads"]) for q in p] == [2, 1, 2] and p[0]["task_numbers"] == [2]'
 json 'p[1]["mean"] == d["integer"][0]["accuracy"] and d["integer"][0]["images"] == 20'
 cp "$work/out" "$work/printed.json"
-python3 -c 'import json, sys
-assert json.load(open(sys.argv[1])) == json.load(open(sys.argv[2]))' "$file" "$work/printed.json" && held || broken "--json"
+if python3 -c 'import json, sys
+assert json.load(open(sys.argv[1])) == json.load(open(sys.argv[2]))' "$file" "$work/printed.json"; then
+    held
+else
+    broken "--json"
+fi
 
 # converters of many bits change nothing to speak of, of one bit everything; noise differs by read
 file=$work/converters.json

@@ -129,7 +129,7 @@ static void follow(const char *run, const int *tasks, int n_steps, const char *s
     // wear counts all steps once that are followed here
     if (n_steps == cost->moves.n_steps) {
         const double all = cost->moves.mean_learned + cost->moves.mean_switch;
-        assert_true(most <= cost->moves.most_learned + cost->moves.most_switch);
+        assert_true((double)most <= cost->moves.most_learned + cost->moves.most_switch);
         assert_true(fabs(all * (double)cost->moves.cells - (double)sum) < 0.5);
     }
     free(c.level);
