@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "learn/placing.h"
@@ -285,7 +286,7 @@ static void take_columns(ohmi_analogue *a, int l, float *w) {
         for (int64_t g = 0; g < layout->n_groups; g++) {
             const int64_t u = k * layout->n_groups + g, at = ohmi_layout_offset(layout, u);
             const size_t size = (size_t)ohmi_layout_length(layout, u) * sizeof *w;
-            const bool is_on = a->bits[l][u / 8] >> (u % 8) & 1;
+            const bool is_on = ohmi_bit(a->bits[l], u);
             // behind the converters, a column's sum is multiplied with the level of its mask
             const int level = has_levels ? ohmi_levels_code(&learner->levels,
                                                             learner->learned[a->task].bits[l], u)

@@ -11,8 +11,8 @@
 // checksum of the first way is the sum of all outputs, which a peer that computes the same must
 // give.
 #include <stdio.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -34,12 +34,6 @@ typedef struct {
     ohmi_chip_noise noise;
     int32_t worth[LINES];
 } room;
-
-static double processor_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 // numbers that a peer makes too: cell (row, line) and input (vector, row)
 static uint32_t cell_of(uint32_t row, uint32_t line) {
@@ -162,9 +156,9 @@ ohm_status ohm_bench_simulate(char **json, const ohm_bench_def *def, ohm_error *
             checksum += r.out[i];
         }
         for (int i = 0; i < def->repeats; i++) {
-            const double start = processor_s();
+            const double start = ohmi_thread_s();
             run_all(&r, products, &tile);
-            const double seconds = processor_s() - start;
+            const double seconds = ohmi_thread_s() - start;
             least = least <= 0 || seconds < least ? seconds : least;
         }
         const double conversions = (double)VECTORS * OUTPUTS * LINES * PLANES;

@@ -2,6 +2,7 @@
 // Packing the columns that a task has on, tile by tile; see chip_task.h.
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/thread.h"
@@ -10,10 +11,6 @@
 
 static ohm_status no_memory(ohm_error *err) {
     return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the columns of a task");
-}
-
-static bool is_on(const uint8_t *bits, int64_t unit) {
-    return bits[unit / 8] >> (unit % 8) & 1;
 }
 
 // words of a block's bits
@@ -70,7 +67,7 @@ static ohm_status choose_slots(ohmi_packed_tile *out, const ohmi_packed_layer *l
         int64_t n_on = 0;
         memset(on, 0, (size_t)n_words * sizeof *on);
         for (int64_t i = 0; i < at.n_k; i++) {
-            if (is_on(bits, (first + i) * placed->layout.n_groups + g)) {
+            if (ohmi_bit(bits, (first + i) * placed->layout.n_groups + g)) {
                 on[i / 64] |= (uint64_t)1 << (i % 64);
                 n_on++;
             }
@@ -275,7 +272,7 @@ static ohm_status pack_correction(ohmi_packed_layer *out, const ohmi_chip *chip,
     for (int64_t i = 0; i < out->n_k; i++) {
         for (int64_t g = 0; g < groups; g++) {
             const int64_t unit = (out->first_k + i) * groups + g;
-            if (is_on(bits, unit)) {
+            if (ohmi_bit(bits, unit)) {
                 memcpy(out->correction + i * run + g * placed->layout.span,
                        all + ohmi_layout_offset(&placed->layout, unit),
                        (size_t)ohmi_layout_length(&placed->layout, unit) * sizeof *all);

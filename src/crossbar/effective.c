@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/thread.h"
@@ -78,7 +79,7 @@ static void cut_lines(bench *b, const ohmi_effective_def *def, int64_t array) {
     const int64_t rows = def->place->def.rows, columns = def->place->def.columns;
     ohmi_place_select(b->select, def->place, array, def->bits);
     for (int64_t c = 0; c < columns; c++) {
-        if (!(b->select[c / 8] >> (c % 8) & 1)) {
+        if (!ohmi_bit(b->select, c)) {
             for (int64_t r = 0; r < rows; r++) {
                 b->g[r * columns + c] = 0;
             }

@@ -4,14 +4,7 @@
 #ifndef OHMI_WIRES_LANES_H
 #define OHMI_WIRES_LANES_H
 
-#define OHMI_INLINE static inline __attribute__((always_inline))
-
-// asks the compiler to keep an array of vectors in registers by unrolling its loops
-#if defined(__clang__)
-#define OHMI_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define OHMI_UNROLL _Pragma("GCC unroll 32")
-#endif
+#include "base/simd.h"
 
 // rows and vectors of the tile of results that stays in registers
 #if defined(__AVX512F__)

@@ -3,6 +3,7 @@
 // inputs, so a column needs one product of its level sums with the ones of its rows, whatever the
 // number of vectors, planes and images behind them.
 #include "hardware/counts.h"
+#include "base/bits.h"
 
 #include <string.h>
 
@@ -16,10 +17,6 @@ void ohmi_count_layer_of(ohmi_count_layer *out, const ohmi_placed_layer *layer) 
         out->adders_built[stage] = n / 2 * layer->k;
         n = (n + 1) / 2;
     }
-}
-
-static bool is_on(const uint8_t *on, int64_t u) {
-    return on[u / 8] >> (u % 8) & 1;
 }
 
 // the weights of tile `tile` of a column, from its first
@@ -39,7 +36,7 @@ static void count_adders(ohmi_count *out, const ohmi_placed_layer *layer, const 
         memset(live, 0, (size_t)(n + 63) / 64 * sizeof *live);
         for (int64_t i = 0; i < n; i++) {
             const int64_t u = k * n_groups + i / n_tiles;
-            if (is_on(on, u) && tile_length(layer, u, i % n_tiles, rows) > 0) {
+            if (ohmi_bit(on, u) && tile_length(layer, u, i % n_tiles, rows) > 0) {
                 live[i / 64] |= UINT64_C(1) << (i % 64);
             }
         }
@@ -143,7 +140,7 @@ void ohmi_count_task(ohmi_count *out, const ohmi_count_layer *counted, const ohm
             int64_t n_on = 0;
             for (int64_t k = block * l->per_array; k < end; k++) {
                 const int64_t u = k * n_groups + g;
-                if (!is_on(task->on, u)) {
+                if (!ohmi_bit(task->on, u)) {
                     continue;
                 }
                 double n_ones, levels;

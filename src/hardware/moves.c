@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/thread.h"
@@ -132,10 +133,6 @@ typedef struct {
     int *turns;              // (n_steps) steps at which a column is written or erased
 } scratch;
 
-static bool bit_of(const uint8_t *bits, int64_t i) {
-    return bits[i / 8] >> (i % 8) & 1;
-}
-
 // the cells of one weight go from one state to another in step s
 static void move(const job *j, tally *tallies, scratch *a, int s, int64_t row, int from, int to,
                  int lines) {
@@ -215,7 +212,7 @@ static void follow_weights(const job *j, int thread, scratch *a, const int8_t *c
         int state = is_there ? (is_backbone ? codes[row] : 0) + 128 : ERASED;
         for (int s = 0; s < j->n_steps; s++) {
             const uint8_t *bits = work->learner->learned[j->task[s]].bits[j->layer];
-            const int wanted = (bit_of(bits, first_weight + row) ? codes[row] : 0) + 128;
+            const int wanted = (ohmi_bit(bits, first_weight + row) ? codes[row] : 0) + 128;
             const int next = a->on[s] ? wanted : j->is_reset ? ERASED : state;
             if (next == state) {
                 continue;
@@ -285,7 +282,7 @@ static void follow_array(const job *j, int thread, int64_t index, scratch *a) {
         const int64_t first = ohmi_layout_offset(&layer->layout, u) + at.first_weight;
         memset(a->is_column_written, 0, (size_t)j->n_steps);
         for (int s = 0; s < j->n_steps; s++) {
-            a->on[s] = bit_of(work->tasks[j->task[s]].on[j->layer], u);
+            a->on[s] = ohmi_bit(work->tasks[j->task[s]].on[j->layer], u);
             first_use = a->on[s] && s < first_use ? s : first_use;
         }
         const bool is_there = has_backbone(j, u);

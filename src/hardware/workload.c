@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "data/loader.h"
@@ -327,7 +328,7 @@ void ohmi_workload_codes(int8_t *codes, const ohmi_workload *work, int layer, in
     if (work->is_element && !l->is_head) {
         const uint8_t *bits = work->learner->learned[task].bits[layer];
         for (int64_t i = 0; i < n; i++) {
-            codes[i] = (int8_t)(bits[i / 8] >> (i % 8) & 1 ? codes[i] : 0);
+            codes[i] = (int8_t)(ohmi_bit(bits, i) ? codes[i] : 0);
         }
     }
 }

@@ -9,16 +9,9 @@
 
 #include <immintrin.h>
 
+#include "base/simd.h"
+
 #define OHMI_WIDE 3
-
-#define OHMI_INLINE static inline __attribute__((always_inline))
-
-// asks the compiler to keep an array of vectors in registers by unrolling its loops
-#if defined(__clang__)
-#define OHMI_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define OHMI_UNROLL _Pragma("GCC unroll 32")
-#endif
 
 // orders stores past the caches before what follows
 OHMI_INLINE void lanes_fence(void) {

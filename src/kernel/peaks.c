@@ -3,8 +3,8 @@
 #include "kernel/peaks.h"
 
 #include <stddef.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/simd.h"
 #include "base/thread.h"
 
@@ -31,21 +31,15 @@ const ohmi_peak *ohmi_peaks_find(bool is_integer) {
     return NULL;
 }
 
-static double thread_s(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 double ohmi_peak_products(const ohmi_peak *peak, int n_tries) {
     // about 5 ms a try: long beside the clock, short beside a turn of the scheduler
     int64_t n = 1000;
     float sink = 0;
     double best = 0;
     for (int i = 0; i < n_tries + 8; i++) {
-        const double start = thread_s();
+        const double start = ohmi_thread_s();
         const int64_t products = peak->run(n, &sink);
-        const double seconds = thread_s() - start;
+        const double seconds = ohmi_thread_s() - start;
         if (seconds < 2e-3) {
             n *= 4;
             continue;
@@ -55,12 +49,6 @@ double ohmi_peak_products(const ohmi_peak *peak, int n_tries) {
     }
     // a sum that is never this large, which the compiler does not know
     return sink > 1e30F ? 0 : best;
-}
-
-static double process_s(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 typedef struct {
@@ -105,9 +93,9 @@ double ohmi_peak_read(const float *a, int64_t n, int n_tries) {
     stream s = {.b = a};
     double best = 0;
     for (int i = 0; i < n_tries; i++) {
-        const double start = process_s();
+        const double start = ohmi_process_s();
         ohmi_parallel(n, GRAIN, read_work, &s);
-        const double rate = (double)n * sizeof(float) * ohmi_threads() / (process_s() - start);
+        const double rate = (double)n * sizeof(float) * ohmi_threads() / (ohmi_process_s() - start);
         best = rate > best ? rate : best;
     }
     return best;
@@ -117,11 +105,11 @@ double ohmi_peak_triad(float *a, const float *b, const float *c, int64_t n, int 
     stream s = {.a = a, .b = b, .c = c};
     double best = 0;
     for (int i = 0; i < n_tries; i++) {
-        const double start = process_s();
+        const double start = ohmi_process_s();
         ohmi_parallel(n, GRAIN, triad_work, &s);
         // the store's line is read before it is written: four lines a round
         const double rate =
-            4.0 * (double)n * sizeof(float) * ohmi_threads() / (process_s() - start);
+            4.0 * (double)n * sizeof(float) * ohmi_threads() / (ohmi_process_s() - start);
         best = rate > best ? rate : best;
     }
     return best;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/fail.h"
 #include "base/memory.h"
 
@@ -222,7 +223,7 @@ void ohmi_place_select(uint8_t *select, const ohmi_placed *place, int64_t array,
         int digit;
         ohmi_place_line(&k, &digit, layer, &at, line);
         const int64_t unit = k * layer->layout.n_groups + at.g;
-        const bool is_on = k < 0 || (bits[unit / 8] >> (unit % 8) & 1) != 0;
+        const bool is_on = k < 0 || ohmi_bit(bits, unit);
         select[line / 8] = (uint8_t)(select[line / 8] | (is_on ? 1u << (line % 8) : 0u));
     }
 }

@@ -10,7 +10,6 @@
 //   floor_s      max(products / (peak * threads), bytes / memory peak): the roofline (Williams,
 //                Waterman and Patterson, CACM 52(4), 2009)
 #include <string.h>
-#include <time.h>
 
 #include "base/c_locale.h"
 #include "base/clock.h"
@@ -47,12 +46,6 @@ typedef struct {
     uint8_t *x_codes;
     void *work, *packed;
 } bench;
-
-static double process_s(void) {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double larger(double a, double b) {
     return a > b ? a : b;
@@ -186,10 +179,10 @@ static void measure(json_t *list, bench *b, const char *layer, int n_same, int p
     }
     for (int r = 0; r < repeats; r++) {
         for (int row = 0; row < n_rows; row++) {
-            const double start = ohmi_now_s(), start_cpu = process_s();
+            const double start = ohmi_now_s(), start_cpu = ohmi_process_s();
             call(b, row, product);
             seconds[row][r] = ohmi_now_s() - start;
-            const double cpu = process_s() - start_cpu;
+            const double cpu = ohmi_process_s() - start_cpu;
             cpu_s[row] = r == 0 || cpu < cpu_s[row] ? cpu : cpu_s[row];
         }
     }

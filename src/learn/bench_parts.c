@@ -13,7 +13,6 @@
 // included: what other programs on the machine disturb least; `times_cpu` is it over that of 1
 // thread.
 #include <stdio.h>
-#include <time.h>
 
 #include "base/c_locale.h"
 #include "base/clock.h"
@@ -41,13 +40,6 @@ typedef struct {
     double wall_s, cpu_s;
 } cost;
 
-// processor time of all threads of this process
-static double cpu_now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static ohm_status part_step(void *context, const ohm_communicator *parts, ohm_error *err) {
     bench *b = context;
     ohm_status status = OHM_OK;
@@ -73,13 +65,13 @@ static ohm_status local_steps(bench *b, cost *costs, ohm_error *err) {
     ohm_status status = OHM_OK;
     for (int way = ONE_THREAD; way <= THREADS; way++) {
         ohmi_set_threads(way == ONE_THREAD ? 1 : b->n);
-        const double cpu = cpu_now_s();
+        const double cpu = ohmi_process_s();
         OHM_TRY(ohmi_contestant_step(b->whole, b->tasks, &costs[way].wall_s, err));
-        costs[way].cpu_s = cpu_now_s() - cpu;
+        costs[way].cpu_s = ohmi_process_s() - cpu;
     }
-    const double cpu = cpu_now_s();
+    const double cpu = ohmi_process_s();
     OHM_TRY(ohmi_team_run(ohm_communicator_alone(), b->n, part_step, b, err));
-    costs[PARTS] = (cost){b->part_s, cpu_now_s() - cpu};
+    costs[PARTS] = (cost){b->part_s, ohmi_process_s() - cpu};
 done:
     return status;
 }
@@ -95,10 +87,10 @@ static ohm_status steps(bench *b, cost *costs, ohm_error *err) {
     OHM_TRY(ohm_communicator_agree(all, status, err));
     if (all->size > 1) {
         ohmi_set_threads(1);
-        const double start = ohmi_now_s(), cpu = cpu_now_s();
+        const double start = ohmi_now_s(), cpu = ohmi_process_s();
         OHM_TRY(ohmi_contestant_step(b->remote, b->tasks, &own, err));
         OHM_TRY(all->barrier(all->context, err));
-        costs[PROCESSES] = (cost){ohmi_now_s() - start, cpu_now_s() - cpu};
+        costs[PROCESSES] = (cost){ohmi_now_s() - start, ohmi_process_s() - cpu};
         OHM_TRY(all->sum_double(all->context, &costs[PROCESSES].cpu_s, 1, err));
     }
 done:

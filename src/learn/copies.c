@@ -19,6 +19,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/rng.h"
@@ -38,7 +39,7 @@ typedef struct {
 } job;
 
 static bool is_chosen(const job *j, int64_t p) {
-    return j->bits ? j->bits[p / 8] >> (p % 8) & 1 : j->units->chosen[p];
+    return j->bits ? ohmi_bit(j->bits, p) : j->units->chosen[p];
 }
 
 // weights of a PE
@@ -195,7 +196,7 @@ ohm_status ohmi_copies_make(ohmi_learner *learner, int t, ohm_error *err) {
         const ohmi_layout *pes = &learner->units[i].pes;
         int64_t n = 0;
         for (int64_t p = 0; p < pes->n_units; p++) {
-            n += task->chosen[i][p / 8] >> (p % 8) & 1 ? size_of(pes, p) : 0;
+            n += ohmi_bit(task->chosen[i], p) ? size_of(pes, p) : 0;
         }
         ohmi_free(task->copies[i]);
         task->copies[i] = ohmi_alloc((size_t)n, sizeof(float));

@@ -19,6 +19,7 @@
 #ifndef OHMI_LEARNER_H
 #define OHMI_LEARNER_H
 
+#include "base/bits.h"
 #include "config/config.h"
 #include "config/methods.h"
 #include "data/loader.h"
@@ -246,7 +247,7 @@ static inline bool ohmi_is_copied(const ohmi_units *units, const ohmi_learned *l
         return false;
     }
     const int64_t pe = ohmi_layout_unit_at(&units->pes, ohmi_layout_offset(&units->layout, u));
-    return learned ? learned->chosen && (learned->chosen[layer][pe / 8] >> (pe % 8) & 1)
+    return learned ? learned->chosen && ohmi_bit(learned->chosen[layer], pe)
                    : units->chosen[pe] != 0;
 }
 

@@ -348,24 +348,26 @@ static ohm_status read_manifest(ohmi_run *run, const char *folder, ohm_error *er
     return status;
 }
 
-// the placing on arrays; most runs have none
-static ohm_status read_map(ohmi_run *run, const char *folder, ohm_error *err) {
+// A JSON document that most runs have not. Where it has no list `part`, or is no object when that
+// is NULL, it is not used and `complaint` is remarked.
+static ohm_status read_extra(json_t **out, ohmi_run *run, const char *folder, const char *name,
+                             const char *part, const char *complaint, ohm_error *err) {
     char *bytes = NULL;
     char path[1100];
     size_t size = 0;
     struct stat info;
-    (void)snprintf(path, sizeof path, "%s/map.json", folder);
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
     if (stat(path, &info) != 0) {
         return OHM_OK;
     }
-    const ohm_status status =
-        read_optional(&bytes, &size, run, folder, "map.json", LIMIT_JSON, err);
+    const ohm_status status = read_optional(&bytes, &size, run, folder, name, LIMIT_JSON, err);
     if (size > 0) {
-        run->map = json_loadb(bytes, size, 0, NULL);
-        if (!json_is_array(json_object_get(run->map, "layers"))) {
-            ohmi_text_add(&run->remarks, "<li><code>map.json</code> holds no layers.</li>");
-            json_decref(run->map);
-            run->map = NULL;
+        json_t *document = json_loadb(bytes, size, 0, NULL);
+        if (part ? json_is_array(json_object_get(document, part)) : json_is_object(document)) {
+            *out = document;
+        } else {
+            ohmi_text_printf(&run->remarks, "<li><code>%s</code> %s.</li>", name, complaint);
+            json_decref(document);
         }
     }
     ohmi_free(bytes);
@@ -373,53 +375,8 @@ static ohm_status read_map(ohmi_run *run, const char *folder, ohm_error *err) {
 }
 
 ohm_status ohmi_run_read_cost(ohmi_run *run, const char *folder, ohm_error *err) {
-    char *bytes = NULL;
-    char path[1100];
-    size_t size = 0;
-    struct stat info;
-    json_error_t place;
-    (void)snprintf(path, sizeof path, "%s/cost.json", folder);
-    if (stat(path, &info) != 0) {
-        return OHM_OK;
-    }
-    const ohm_status status =
-        read_optional(&bytes, &size, run, folder, "cost.json", LIMIT_JSON, err);
-    if (size > 0) {
-        run->cost = json_loadb(bytes, size, 0, &place);
-        if (!json_is_object(run->cost)) {
-            ohmi_text_add(&run->remarks, "<li><code>cost.json</code> is not a JSON object; "
-                                         "<code>ohmwise cost</code> writes it anew.</li>");
-            json_decref(run->cost);
-            run->cost = NULL;
-        }
-    }
-    ohmi_free(bytes);
-    return status;
-}
-
-// results of simulations; most runs have none
-static ohm_status read_simulation(ohmi_run *run, const char *folder, ohm_error *err) {
-    char *bytes = NULL;
-    char path[1100];
-    size_t size = 0;
-    struct stat info;
-    (void)snprintf(path, sizeof path, "%s/simulate.json", folder);
-    if (stat(path, &info) != 0) {
-        return OHM_OK;
-    }
-    const ohm_status status =
-        read_optional(&bytes, &size, run, folder, "simulate.json", LIMIT_JSON, err);
-    if (size > 0) {
-        run->simulation = json_loadb(bytes, size, 0, NULL);
-        if (!json_is_array(json_object_get(run->simulation, "points"))) {
-            ohmi_text_add(&run->remarks,
-                          "<li><code>simulate.json</code> holds no points of simulations.</li>");
-            json_decref(run->simulation);
-            run->simulation = NULL;
-        }
-    }
-    ohmi_free(bytes);
-    return status;
+    return read_extra(&run->cost, run, folder, "cost.json", NULL,
+                      "is not a JSON object; <code>ohmwise cost</code> writes it anew", err);
 }
 
 ohm_status ohmi_run_read(ohmi_run *run, const char *folder, ohm_error *err) {
@@ -441,9 +398,10 @@ ohm_status ohmi_run_read(ohmi_run *run, const char *folder, ohm_error *err) {
     }
     OHM_TRY(read_optional(&run->config, &size, run, folder, "config.yaml", LIMIT_TEXT, err));
     OHM_TRY(read_manifest(run, folder, err));
-    OHM_TRY(read_map(run, folder, err));
+    OHM_TRY(read_extra(&run->map, run, folder, "map.json", "layers", "holds no layers", err));
     OHM_TRY(ohmi_run_read_cost(run, folder, err));
-    OHM_TRY(read_simulation(run, folder, err));
+    OHM_TRY(read_extra(&run->simulation, run, folder, "simulate.json", "points",
+                       "holds no points of simulations", err));
     OHM_TRY(read_optional(&run->log, &size, run, folder, "log.txt", LIMIT_TEXT, err));
     if (run->remarks.failed) {
         status = no_memory(err);
