@@ -58,8 +58,8 @@ static const ohmcli_option options[] = {
     {.name = "check",
      .value = "N",
      .help = "solve all node voltages of the first N vectors and compare"},
-    {.name = "threads", .letter = 'j', .value = "N", .help = "threads, 0 = all CPUs"},
-    {.name = "json", .help = "print one JSON document"},
+    OHMCLI_OPTION_THREADS,
+    OHMCLI_OPTION_JSON,
     {0},
 };
 
@@ -147,7 +147,6 @@ int ohmcli_array(int argc, char **argv) {
     if (done >= 0) {
         return done;
     }
-    int threads = 0;
     ohm_array_def def = {
         .conductance_path = ohmcli_value(&call, "conductance"),
         .voltage_path = ohmcli_value(&call, "voltage"),
@@ -167,12 +166,8 @@ int ohmcli_array(int argc, char **argv) {
         !ohmcli_real(&call, "source-ohm", 0, 1e40, &def.wires.source_ohm) ||
         !ohmcli_real(&call, "sense-ohm", 0, 1e40, &def.wires.sense_ohm) ||
         !ohmcli_integer(&call, "estimate", 1, 1000, &def.n_sweeps) ||
-        !ohmcli_integer(&call, "check", 0, 1000000, &def.n_check) ||
-        !ohmcli_integer(&call, "threads", 0, 256, &threads)) {
+        !ohmcli_integer(&call, "check", 0, 1000000, &def.n_check) || !ohmcli_set_threads(&call)) {
         return OHMCLI_USAGE;
-    }
-    if (ohmcli_has(&call, "threads")) {
-        ohm_set_threads(threads);
     }
 
     ohm_error err = {0};

@@ -366,7 +366,6 @@ int ohmcli_bench(int argc, char **argv) {
                             "cost, simulate, wires",
                             call.operands[0]);
     }
-    int threads = 0;
     const char *model = ohmcli_value(&call, "model");
     const char *backend = ohmcli_backend(&call);
     const bool is_cost = table[bench].run == ohm_bench_cost;
@@ -389,11 +388,8 @@ int ohmcli_bench(int argc, char **argv) {
         !ohmcli_integer(&call, "image-size", 8, 1024, &contest.def.image_size) ||
         !ohmcli_integer(&call, "repeats", 1, 1000, &contest.def.repeats) ||
         !ohmcli_integer(&call, "rounds", 1, MAX_ROUNDS, &contest.rounds) ||
-        !ohmcli_integer(&call, "threads", 0, 256, &threads)) {
+        !ohmcli_set_threads(&call)) {
         return OHMCLI_USAGE;
-    }
-    if (ohmcli_has(&call, "threads")) {
-        ohm_set_threads(threads);
     }
 
     // the peer trains three networks, and answers with one

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
@@ -17,12 +16,6 @@
 
 #include "cli.h"
 #include "ranks.h"
-
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 // The environment without what mpirun tells the process that it started: a child is not a rank.
 // For free; NULL when memory is out.
@@ -78,7 +71,7 @@ static void become(const ohmcli_job *job, const birth *b) {
 // Starts a job; one that cannot be started has ended with OHMCLI_FAILED.
 static bool start(ohmcli_job *job, const ohmcli_children_def *def, const birth *b) {
     job->said = def->is_shown ? NULL : tmpfile();
-    job->seconds = now_s();
+    job->seconds = ohmcli_now_s();
     fflush(stdout);
     fflush(stderr);
     def->started(def->context, job);
@@ -94,7 +87,7 @@ static bool start(ohmcli_job *job, const ohmcli_children_def *def, const birth *
 }
 
 static void end(ohmcli_job *job, const ohmcli_children_def *def) {
-    job->seconds = now_s() - job->seconds;
+    job->seconds = ohmcli_now_s() - job->seconds;
     job->pid = 0;
     if (job->said != NULL) {
         rewind(job->said);

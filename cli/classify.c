@@ -19,9 +19,9 @@ static const ohmcli_option options[] = {
      .value = "PATH",
      .help = "float or integer; else as the run is quantised",
      .choices = path_choices},
-    {.name = "backend", .value = "NAME", .help = "kernels; 'ohmwise doctor' lists them"},
-    {.name = "threads", .letter = 'j', .value = "N", .help = "threads, 0 = all CPUs"},
-    {.name = "json", .help = "print one JSON document"},
+    OHMCLI_OPTION_BACKEND,
+    OHMCLI_OPTION_THREADS,
+    OHMCLI_OPTION_JSON,
     {0},
 };
 
@@ -109,14 +109,9 @@ int ohmcli_classify(int argc, char **argv) {
     const char *on = NULL;
     char **images = call.operands + 1;
     const int n = call.n_operands - 1;
-    int threads = 0;
     ohm_classify_def def = {.task = 0, .top = 5, .backend = ohmcli_backend(&call)};
-    if (!ohmcli_integer(&call, "threads", 0, 256, &threads) ||
-        !ohmcli_integer(&call, "top", 1, MOST_TOP, &def.top)) {
+    if (!ohmcli_set_threads(&call) || !ohmcli_integer(&call, "top", 1, MOST_TOP, &def.top)) {
         return OHMCLI_USAGE;
-    }
-    if (ohmcli_has(&call, "threads")) {
-        ohm_set_threads(threads);
     }
     code = find_defaults(&def.task, &on, &call);
     if (code != OHMCLI_DONE) {

@@ -32,9 +32,10 @@ int ohmcli_error(const ohm_error *err);
 // The same for a message of the program's own.
 int ohmcli_fail(int exit_code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-// The user's data folder: $OHM_DATA_DIR, else $XDG_CACHE_HOME/ohmwise/data, else
-// $HOME/.cache/ohmwise/data; NULL when none of them is set. Owned by the program.
-const char *ohmcli_data_folder(void);
+// The folder of data sets: --data where a command has that option and it was given, else
+// $OHM_DATA_DIR, else $XDG_CACHE_HOME/ohmwise/data, else $HOME/.cache/ohmwise/data; NULL when none
+// of them is set. Owned by the program.
+const char *ohmcli_data_folder(const ohmcli_call *call);
 
 // Finds the file of CONFIG: a path, or else the name of a preset ("learn/fashion-mnist-xst", with
 // or without .yaml) in the folders of $OHM_PRESET_PATH, of the installation, of the source tree.
@@ -53,6 +54,12 @@ bool ohmcli_find_companion(char *path, size_t size_bytes, const char *name);
 // The kernels that a command is to use: --backend where it has that option and it was given, else
 // $OHM_BACKEND, else NULL.
 const char *ohmcli_backend(const ohmcli_call *call);
+
+// Takes --threads, where it was given, for all that follows. False after an error was said.
+bool ohmcli_set_threads(const ohmcli_call *call);
+
+// Seconds of a clock that only runs forward.
+double ohmcli_now_s(void);
 
 // What --quiet, --verbose and --color said: verbosity is -1, 0 or 1.
 int ohmcli_verbosity(void);

@@ -37,13 +37,10 @@ static const ohmcli_option options[] = {
      .help = "folder for cost_tasks, cost_layers, cost_programming as CSV",
      .complete = OHMCLI_COMPLETE_FOLDER},
     {.name = "print-preset", .help = "print the complete hardware as YAML, nothing else"},
-    {.name = "backend", .value = "NAME", .help = "kernels; 'ohmwise doctor' lists them"},
-    {.name = "data",
-     .value = "DIR",
-     .help = "folder of data sets",
-     .complete = OHMCLI_COMPLETE_FOLDER},
-    {.name = "threads", .letter = 'j', .value = "N", .help = "threads, 0 = all CPUs"},
-    {.name = "json", .help = "print one JSON document"},
+    OHMCLI_OPTION_BACKEND,
+    OHMCLI_OPTION_DATA,
+    OHMCLI_OPTION_THREADS,
+    OHMCLI_OPTION_JSON,
     {0},
 };
 
@@ -77,14 +74,12 @@ static int read_hardware(ohm_hardware **out, const ohmcli_call *call, const char
         return ohmcli_error(&err);
     }
     for (int i = 1; i < call->n_operands; i++) {
-        char *equals = strchr(call->operands[i], '=');
-        if (equals == NULL || equals == call->operands[i]) {
-            return ohmcli_usage(&ohmcli_cost_command, "'%s' is not key=value", call->operands[i]);
+        char key[128];
+        const char *value = NULL;
+        if (!ohmcli_assignment(call, call->operands[i], key, sizeof key, &value)) {
+            return OHMCLI_USAGE;
         }
-        *equals = '\0';
-        const ohm_status status = ohm_hardware_set(*out, call->operands[i], equals + 1, &err);
-        *equals = '=';
-        if (status < 0) {
+        if (ohm_hardware_set(*out, key, value, &err) < 0) {
             return ohmcli_error(&err);
         }
     }
@@ -195,12 +190,11 @@ int ohmcli_cost(int argc, char **argv) {
     if (code >= 0) {
         return code;
     }
-    int threads = 0, n_images = 0, rows = 72;
+    int n_images = 0, rows = 72;
     ohm_hardware *hardware = NULL;
     ohm_cost *cost = NULL;
     ohm_error err = {0};
-    if (!ohmcli_integer(&call, "threads", 0, 256, &threads) ||
-        !ohmcli_integer(&call, "rows", 1, 65536, &rows) ||
+    if (!ohmcli_set_threads(&call) || !ohmcli_integer(&call, "rows", 1, 65536, &rows) ||
         !ohmcli_integer(&call, "images", 0, 1000000, &n_images)) {
         return OHMCLI_USAGE;
     }
@@ -208,9 +202,6 @@ int ohmcli_cost(int argc, char **argv) {
         (ohmcli_has(&call, "json") || ohmcli_has(&call, "csv") || ohmcli_has(&call, "switches"))) {
         return ohmcli_usage(&ohmcli_cost_command,
                             "'--sweep' prints CSV and goes without --json, --csv, --switches");
-    }
-    if (ohmcli_has(&call, "threads")) {
-        ohm_set_threads(threads);
     }
     if (ohmcli_has(&call, "rows") && !ohmcli_has(&call, "trace")) {
         return ohmcli_usage(&ohmcli_cost_command, "'--rows' is for --trace; a run has its own");
@@ -228,8 +219,7 @@ int ohmcli_cost(int argc, char **argv) {
         return code;
     }
     const ohm_cost_def def = {
-        .data_folder =
-            ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder(),
+        .data_folder = ohmcli_data_folder(&call),
         .backend = ohmcli_backend(&call),
         .n_images = n_images,
     };

@@ -140,7 +140,7 @@ int ohmcli_data(int argc, char **argv) {
     if (ohmcli_has(&call, "url") && !is_get) {
         return ohmcli_usage(&ohmcli_data_command, "'--url' goes with 'get' only");
     }
-    const char *folder = ohmcli_data_folder();
+    const char *folder = ohmcli_data_folder(&call);
     if (is_list) {
         return list_sets(folder);
     }

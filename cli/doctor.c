@@ -10,11 +10,8 @@
 #include "ranks.h"
 
 static const ohmcli_option options[] = {
-    {.name = "data",
-     .value = "DIR",
-     .help = "folder of data sets",
-     .complete = OHMCLI_COMPLETE_FOLDER},
-    {.name = "json", .help = "print one JSON document"},
+    OHMCLI_OPTION_DATA,
+    OHMCLI_OPTION_JSON,
     {0},
 };
 
@@ -131,8 +128,7 @@ int ohmcli_doctor(int argc, char **argv) {
     char *text = NULL;
     ohm_error err = {0};
     json_error_t error;
-    const char *folder =
-        ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder();
+    const char *folder = ohmcli_data_folder(&call);
     if (ohm_doctor(&text, folder, &err) < 0) {
         return ohmcli_error(&err);
     }

@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "ohmwise/system.h"
 
 enum { PATH_ROOM = 4096, PRESET_ROOM = 600 };
 
@@ -106,7 +108,11 @@ int ohmcli_finish(int exit_code) {
     return exit_code;
 }
 
-const char *ohmcli_data_folder(void) {
+const char *ohmcli_data_folder(const ohmcli_call *call) {
+    const char *given = ohmcli_value(call, "data");
+    if (given != NULL) {
+        return given;
+    }
     const char *own = variable("OHM_DATA_DIR");
     const char *cache = variable("XDG_CACHE_HOME");
     const char *home = variable("HOME");
@@ -127,6 +133,23 @@ const char *ohmcli_data_folder(void) {
 const char *ohmcli_backend(const ohmcli_call *call) {
     const char *given = ohmcli_value(call, "backend");
     return given != NULL ? given : variable("OHM_BACKEND");
+}
+
+bool ohmcli_set_threads(const ohmcli_call *call) {
+    int threads = 0;
+    if (!ohmcli_integer(call, "threads", 0, 256, &threads)) {
+        return false;
+    }
+    if (ohmcli_has(call, "threads")) {
+        ohm_set_threads(threads);
+    }
+    return true;
+}
+
+double ohmcli_now_s(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 static bool is_file(const char *path) {

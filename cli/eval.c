@@ -22,13 +22,10 @@ static const ohmcli_option options[] = {
      .value = "F.npy",
      .help = "write the logits (images x classes) of one task",
      .complete = OHMCLI_COMPLETE_FILE},
-    {.name = "backend", .value = "NAME", .help = "kernels; 'ohmwise doctor' lists them"},
-    {.name = "data",
-     .value = "DIR",
-     .help = "folder of data sets",
-     .complete = OHMCLI_COMPLETE_FOLDER},
-    {.name = "threads", .letter = 'j', .value = "N", .help = "threads, 0 = all CPUs"},
-    {.name = "json", .help = "print one JSON document"},
+    OHMCLI_OPTION_BACKEND,
+    OHMCLI_OPTION_DATA,
+    OHMCLI_OPTION_THREADS,
+    OHMCLI_OPTION_JSON,
     {0},
 };
 
@@ -119,21 +116,16 @@ int ohmcli_eval(int argc, char **argv) {
     }
     const char *run = call.operands[0];
     const char *on = ohmcli_value(&call, "on");
-    int threads = 0;
     ohm_eval_def def = {
         .task = -1,
-        .data_folder =
-            ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder(),
+        .data_folder = ohmcli_data_folder(&call),
         .backend = ohmcli_backend(&call),
         .logits_path = ohmcli_value(&call, "logits"),
         .settings = (const char *const *)(call.operands + 1),
         .n_settings = call.n_operands - 1,
     };
-    if (!ohmcli_integer(&call, "threads", 0, 256, &threads)) {
+    if (!ohmcli_set_threads(&call)) {
         return OHMCLI_USAGE;
-    }
-    if (ohmcli_has(&call, "threads")) {
-        ohm_set_threads(threads);
     }
     if (on == NULL) {
         code = path_of(&on, run);

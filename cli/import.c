@@ -35,10 +35,7 @@ static const ohmcli_option options[] = {
      .help = "how pixels are normalised (see below)",
      .choices = input_choices},
     {.name = "force", .help = "discard a run that is there"},
-    {.name = "data",
-     .value = "DIR",
-     .help = "folder of data sets",
-     .complete = OHMCLI_COMPLETE_FOLDER},
+    OHMCLI_OPTION_DATA,
     {0},
 };
 
@@ -95,8 +92,7 @@ int ohmcli_import(int argc, char **argv) {
         .run_folder = ohmcli_value(&call, "out"),
         .model = ohmcli_value(&call, "model"),
         .data_set = ohmcli_value(&call, "data-set"),
-        .data_folder =
-            ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder(),
+        .data_folder = ohmcli_data_folder(&call),
         .classes = ohmcli_value(&call, "classes"),
         .command = command,
         .force = ohmcli_has(&call, "force"),

@@ -23,11 +23,8 @@ static const ohmcli_option options[] = {
      .help = "the run folder; made, or resumed",
      .complete = OHMCLI_COMPLETE_FOLDER},
     {.name = "force", .help = "discard a run that is there"},
-    {.name = "data",
-     .value = "DIR",
-     .help = "folder of data sets",
-     .complete = OHMCLI_COMPLETE_FOLDER},
-    {.name = "threads", .letter = 'j', .value = "N", .help = "threads, 0 = all CPUs"},
+    OHMCLI_OPTION_DATA,
+    OHMCLI_OPTION_THREADS,
     {.name = "dry-run", .letter = 'n', .help = "print the complete config and stop"},
     {.name = "progress",
      .value = "WHEN",
@@ -55,21 +52,14 @@ const ohmcli_command ohmcli_learn_command = {
 };
 
 // Sets "key=value". Returns an exit code, after saying what was wrong.
-static int set_key(ohm_config *config, const char *assignment) {
+static int set_key(ohm_config *config, const ohmcli_call *call, const char *assignment) {
     char key[128];
-    const char *equals = strchr(assignment, '=');
+    const char *value = NULL;
     ohm_error err = {0};
-    if (equals == NULL || equals == assignment) {
-        return ohmcli_usage(&ohmcli_learn_command, "'%s' is not of the form key=value", assignment);
+    if (!ohmcli_assignment(call, assignment, key, sizeof key, &value)) {
+        return OHMCLI_USAGE;
     }
-    if ((size_t)(equals - assignment) >= sizeof key) {
-        return ohmcli_usage(&ohmcli_learn_command, "the key of '%.40s...' is too long", assignment);
-    }
-    snprintf(key, sizeof key, "%.*s", (int)(equals - assignment), assignment);
-    if (ohm_config_set(config, key, equals + 1, &err) < 0) {
-        return ohmcli_error(&err);
-    }
-    return OHMCLI_DONE;
+    return ohm_config_set(config, key, value, &err) < 0 ? ohmcli_error(&err) : OHMCLI_DONE;
 }
 
 // Sets a key from the environment; value NULL or empty = nothing there.
@@ -97,7 +87,7 @@ static int fill_config(ohm_config *config, const ohmcli_call *call) {
         code = set_from_environment(config, "backend", ohmcli_backend(call));
     }
     for (int i = 1; i < call->n_operands && code == OHMCLI_DONE; i++) {
-        code = set_key(config, call->operands[i]);
+        code = set_key(config, call, call->operands[i]);
     }
     if (code == OHMCLI_DONE && ohmcli_has(call, "threads")) {
         if (ohm_config_set(config, "threads", ohmcli_value(call, "threads"), &err) < 0) {
@@ -140,11 +130,6 @@ static char *join_command(int argc, char **argv) {
     return text;
 }
 
-static double number_of(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
 // One line a task, and the means, from metrics.json.
 static void print_table(const json_t *metrics, const char *run) {
     const json_t *tasks = json_object_get(metrics, "tasks");
@@ -154,14 +139,14 @@ static void print_table(const json_t *metrics, const char *run) {
            "accuracy %", "new", "switched", "columns", "mask B", "seconds", ohmcli_plain(stdout));
     json_array_foreach(tasks, i, task) {
         printf("%4zu  %-32.32s %10.2f %10.0f %10.0f %10.0f %9.0f %9.1f\n", i + 1,
-               json_string_value(json_object_get(task, "name")), 100 * number_of(task, "accuracy"),
-               number_of(task, "columns_new"),
-               number_of(task, "columns_on") - number_of(task, "columns_new"),
-               number_of(task, "columns_total"), number_of(task, "mask_bytes"),
-               number_of(task, "train_seconds"));
+               json_string_value(json_object_get(task, "name")),
+               100 * ohmcli_number(task, "accuracy"), ohmcli_number(task, "columns_new"),
+               ohmcli_number(task, "columns_on") - ohmcli_number(task, "columns_new"),
+               ohmcli_number(task, "columns_total"), ohmcli_number(task, "mask_bytes"),
+               ohmcli_number(task, "train_seconds"));
     }
-    const double forgetting = number_of(metrics, "forgetting");
-    printf("mean accuracy %.2f %%, ", 100 * number_of(metrics, "mean_accuracy"));
+    const double forgetting = ohmcli_number(metrics, "forgetting");
+    printf("mean accuracy %.2f %%, ", 100 * ohmcli_number(metrics, "mean_accuracy"));
     if (isfinite(forgetting)) {
         printf("forgetting %.4f points\n", 100 * forgetting);
     } else {
@@ -197,7 +182,7 @@ static int learn(ohm_config *config, const ohmcli_call *call, const char *comman
     ohmcli_progress_init(&progress, choice != NULL ? choice : "auto", ohmcli_stop_on_signals());
     const ohm_learn_def def = {
         .run_folder = ohmcli_value(call, "out"),
-        .data_folder = ohmcli_has(call, "data") ? ohmcli_value(call, "data") : ohmcli_data_folder(),
+        .data_folder = ohmcli_data_folder(call),
         .command = command,
         .force = ohmcli_has(call, "force"),
         .sink = ohmcli_progress_event,

@@ -20,7 +20,7 @@ static const ohmcli_option options[] = {
      .value = "FILE",
      .help = "file of the result; else RUN/map.json, which the report shows",
      .complete = OHMCLI_COMPLETE_FILE},
-    {.name = "json", .help = "print one JSON document"},
+    OHMCLI_OPTION_JSON,
     {0},
 };
 

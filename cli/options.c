@@ -326,6 +326,19 @@ bool ohmcli_real(const ohmcli_call *call, const char *name, double low, double h
     return true;
 }
 
+bool ohmcli_assignment(const ohmcli_call *call, const char *assignment, char *key,
+                       size_t size_bytes, const char **value) {
+    const char *equals = strchr(assignment, '=');
+    const size_t length = equals != NULL ? (size_t)(equals - assignment) : 0;
+    if (length == 0 || length >= size_bytes) {
+        ohmcli_usage(call->command, "'%.100s' is not of the form key=value", assignment);
+        return false;
+    }
+    snprintf(key, size_bytes, "%.*s", (int)length, assignment);
+    *value = equals + 1;
+    return true;
+}
+
 static void print_option(const ohmcli_option *option) {
     char left[64];
     char letter[8] = "    ";

@@ -18,6 +18,7 @@
 #define OHMCLI_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -45,6 +46,20 @@ typedef struct {
     const char *const *choices; // the allowed values, NULL-terminated; NULL = any
     ohmcli_offer complete;      // of the value
 } ohmcli_option;
+
+// Options that several commands have; ohmcli_backend, ohmcli_data_folder and ohmcli_set_threads
+// take what they were given.
+#define OHMCLI_OPTION_BACKEND                                                                      \
+    { .name = "backend", .value = "NAME", .help = "kernels; 'ohmwise doctor' lists them" }
+#define OHMCLI_OPTION_DATA                                                                         \
+    {                                                                                              \
+        .name = "data", .value = "DIR", .help = "folder of data sets",                             \
+        .complete = OHMCLI_COMPLETE_FOLDER                                                         \
+    }
+#define OHMCLI_OPTION_THREADS                                                                      \
+    { .name = "threads", .letter = 'j', .value = "N", .help = "threads, 0 = all CPUs" }
+#define OHMCLI_OPTION_JSON                                                                         \
+    { .name = "json", .help = "print one JSON document" }
 
 typedef struct ohmcli_command {
     const char *name;
@@ -88,6 +103,11 @@ const char *ohmcli_value_at(const ohmcli_call *call, const char *name, int i);
 // False after a usage error was said.
 bool ohmcli_integer(const ohmcli_call *call, const char *name, int low, int high, int *out);
 bool ohmcli_real(const ohmcli_call *call, const char *name, double low, double high, double *out);
+
+// Splits "key=value" into key (size_bytes) and the value, which is part of the assignment. False
+// after a usage error was said.
+bool ohmcli_assignment(const ohmcli_call *call, const char *assignment, char *key,
+                       size_t size_bytes, const char **value);
 
 // Says "ohmwise learn: MESSAGE; see 'ohmwise help learn'" on stderr and returns 2.
 int ohmcli_usage(const ohmcli_command *command, const char *format, ...)

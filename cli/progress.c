@@ -5,18 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
 
 static const double redraw_s = 0.1;
-
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 // Columns of the terminal, 80 when it does not say.
 static int terminal_width(void) {
@@ -60,7 +53,7 @@ static void redraw(ohmcli_progress *progress, const char *text) {
     fprintf(stderr, "\r%.*s\033[K", width > 0 ? width : 0, text);
     fflush(stderr);
     progress->has_line = true;
-    progress->drawn_s = now_s();
+    progress->drawn_s = ohmcli_now_s();
 }
 
 // Fills bar (n characters and a terminator) for a part of 0 .. 1.
@@ -100,7 +93,7 @@ int ohmcli_progress_event(void *context, const ohm_event *event) {
 
     // steps are the bar's only; everything else is a line, above the bar where there is one
     if (event->kind == OHM_EVENT_STEP) {
-        if (progress->is_bar && now_s() - progress->drawn_s >= redraw_s) {
+        if (progress->is_bar && ohmcli_now_s() - progress->drawn_s >= redraw_s) {
             draw_step(progress, event);
         }
         return stop;
@@ -149,7 +142,7 @@ int ohmcli_progress_event(void *context, const ohm_event *event) {
 int ohmcli_progress_transfer(void *context, const char *what, int64_t done, int64_t total) {
     ohmcli_progress *progress = context;
     const int stop = progress->stop != NULL && *progress->stop != 0;
-    if (progress->is_quiet || !progress->is_bar || now_s() - progress->drawn_s < redraw_s) {
+    if (progress->is_quiet || !progress->is_bar || ohmcli_now_s() - progress->drawn_s < redraw_s) {
         return stop;
     }
     char text[512];

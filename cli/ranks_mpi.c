@@ -71,12 +71,6 @@ static ohm_status mpi_failed(ohm_error *err, int code) {
     return failed(err, "the processes cannot speak to each other: %s", text);
 }
 
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 // the first other rank of this machine that has ended, or -1
 static int find_dead(void) {
     for (int r = 0; r < job.size; r++) {
@@ -120,7 +114,7 @@ static bool wait_until(MPI_Request *request, double patience_s, int *code) {
         }
         const struct timespec pause = {.tv_nsec = 50000};
         nanosleep(&pause, NULL);
-        const double now = now_s();
+        const double now = ohmcli_now_s();
         begun_s = tries == EAGER_TRIES ? now : begun_s;
         if (patience_s >= 0 && now - begun_s > patience_s) {
             return false;

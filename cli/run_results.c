@@ -3,6 +3,7 @@
 #include "run_results.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -84,4 +85,9 @@ int ohmcli_run_task(int *index, const char *run, const char *task) {
     }
     json_decref(metrics);
     return code;
+}
+
+double ohmcli_number(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    return json_is_number(value) ? json_number_value(value) : NAN;
 }

@@ -13,4 +13,7 @@ int ohmcli_run_metrics(json_t **metrics, const char *run);
 // that is not 0, an error was said.
 int ohmcli_run_task(int *index, const char *run, const char *task);
 
+// A number of an object, NaN where there is none.
+double ohmcli_number(const json_t *object, const char *key);
+
 #endif

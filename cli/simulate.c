@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -44,12 +43,9 @@ static const ohmcli_option options[] = {
      .help = "write the faults of the first chip, for adapt.profile of learn",
      .complete = OHMCLI_COMPLETE_FILE},
     {.name = "force", .help = "discard results that are there"},
-    {.name = "backend", .value = "NAME", .help = "kernels; 'ohmwise doctor' lists them"},
-    {.name = "data",
-     .value = "DIR",
-     .help = "folder of data sets",
-     .complete = OHMCLI_COMPLETE_FOLDER},
-    {.name = "threads", .letter = 'j', .value = "N", .help = "threads, 0 = all CPUs"},
+    OHMCLI_OPTION_BACKEND,
+    OHMCLI_OPTION_DATA,
+    OHMCLI_OPTION_THREADS,
     {.name = "progress",
      .value = "WHEN",
      .help = "the bar: auto, always or never",
@@ -83,12 +79,6 @@ typedef struct {
     double drawn_s;
 } watcher;
 
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 // Redraws a line on a terminal; elsewhere a line a read.
 static int watch(void *context, const ohm_simulate_event *event) {
     watcher *w = context;
@@ -98,24 +88,19 @@ static int watch(void *context, const ohm_simulate_event *event) {
     if (w->is_quiet) {
         return *w->stop != 0;
     }
-    if (w->is_bar && (is_last || now_s() - w->drawn_s > 0.1)) {
+    if (w->is_bar && (is_last || ohmcli_now_s() - w->drawn_s > 0.1)) {
         fprintf(stderr,
                 "\r%3.0f %%  %s, chip %d/%d, read %d/%d, task %d/%d: %.2f %%, %s left\033[K",
                 100 * event->part, event->label, event->chip + 1, event->n_chips, event->read + 1,
                 event->n_reads, event->task + 1, event->n_tasks, 100 * event->accuracy, left);
         fflush(stderr);
         w->has_line = true;
-        w->drawn_s = now_s();
+        w->drawn_s = ohmcli_now_s();
     } else if (!w->is_bar && is_last) {
         fprintf(stderr, "%s, chip %d/%d, read %d/%d: %.2f %%\n", event->label, event->chip + 1,
                 event->n_chips, event->read + 1, event->n_reads, 100 * event->accuracy);
     }
     return *w->stop != 0;
-}
-
-static double number_of(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
 // A number as percent, or a dash.
@@ -133,7 +118,7 @@ static void print_table(const json_t *results, const char *path) {
     double sum = 0;
     size_t i, e;
     json_array_foreach(integer, i, row) {
-        sum += number_of(row, "accuracy") / (double)json_array_size(integer);
+        sum += ohmcli_number(row, "accuracy") / (double)json_array_size(integer);
     }
     printf("%s%-56s %5s %9s %9s %9s %9s%s\n", ohmcli_bold(stdout), "accuracy in %", "chips", "mean",
            "+-", "least", "most", ohmcli_plain(stdout));
@@ -143,10 +128,10 @@ static void print_table(const json_t *results, const char *path) {
     json_array_foreach(points, i, point) {
         printf("%-56.56s %5zu", json_string_value(json_object_get(point, "label")),
                json_array_size(json_object_get(point, "chips")));
-        print_percent(number_of(point, "mean"));
-        print_percent(number_of(point, "deviation"));
-        print_percent(number_of(point, "least"));
-        print_percent(number_of(point, "most"));
+        print_percent(ohmcli_number(point, "mean"));
+        print_percent(ohmcli_number(point, "deviation"));
+        print_percent(ohmcli_number(point, "least"));
+        print_percent(ohmcli_number(point, "most"));
         putchar('\n');
         json_array_foreach(json_object_get(point, "effects"), e, effect) {
             printf("    %s\n", json_string_value(effect));
@@ -196,21 +181,18 @@ int ohmcli_simulate(int argc, char **argv) {
     if (code >= 0) {
         return code;
     }
-    int chips = 3, reads = 1, images = 0, threads = 0, n_tasks = 0, tasks[MOST_TASKS];
+    int chips = 3, reads = 1, images = 0, n_tasks = 0, tasks[MOST_TASKS];
     const char *run = call.operands[0];
     if (!ohmcli_integer(&call, "chips", 1, 1000000, &chips) ||
         !ohmcli_integer(&call, "reads", 1, 1000000, &reads) ||
-        !ohmcli_integer(&call, "images", 0, 1 << 30, &images) ||
-        !ohmcli_integer(&call, "threads", 0, 256, &threads)) {
+        !ohmcli_integer(&call, "images", 0, 1 << 30, &images) || !ohmcli_set_threads(&call)) {
         return OHMCLI_USAGE;
     }
-    if (ohmcli_has(&call, "threads")) {
-        ohm_set_threads(threads);
-    }
     for (int i = 1; i < call.n_operands; i++) {
-        if (strchr(call.operands[i], '=') == NULL) {
-            return ohmcli_usage(&ohmcli_simulate_command, "'%s' is not of the form key=value",
-                                call.operands[i]);
+        char key[128];
+        const char *value = NULL;
+        if (!ohmcli_assignment(&call, call.operands[i], key, sizeof key, &value)) {
+            return OHMCLI_USAGE;
         }
     }
     code = read_tasks(tasks, &n_tasks, &call, run);
@@ -231,8 +213,7 @@ int ohmcli_simulate(int argc, char **argv) {
         .path = path,
         .profile_path = ohmcli_value(&call, "profile"),
         .errors_path = ohmcli_value(&call, "errors"),
-        .data_folder =
-            ohmcli_has(&call, "data") ? ohmcli_value(&call, "data") : ohmcli_data_folder(),
+        .data_folder = ohmcli_data_folder(&call),
         .backend = ohmcli_backend(&call),
         .settings = (const char *const *)(call.operands + 1),
         .n_settings = call.n_operands - 1,

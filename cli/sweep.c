@@ -34,10 +34,7 @@ static const ohmcli_option options[] = {
     {.name = "threads", .value = "N", .help = "threads a run; else its share of the CPUs"},
     {.name = "only", .value = "PATTERN", .help = "only runs of that name, as 'xst-*'"},
     {.name = "list", .letter = 'n', .help = "print the runs and stop"},
-    {.name = "data",
-     .value = "DIR",
-     .help = "folder of data sets",
-     .complete = OHMCLI_COMPLETE_FOLDER},
+    OHMCLI_OPTION_DATA,
     {.name = "published",
      .value = "FILE",
      .help = "a published row to set beside; may be repeated",
@@ -110,14 +107,12 @@ static bool find_base(sweep *s, const char *experiment_path) {
 static int set_key(sweep *s, const char *assignment) {
     char key[128];
     ohm_error err = {0};
-    const char *equals = strchr(assignment, '=');
-    if (equals == NULL || equals == assignment || (size_t)(equals - assignment) >= sizeof key) {
-        return ohmcli_usage(&ohmcli_sweep_command, "'%.100s' is not of the form key=value",
-                            assignment);
+    const char *value = NULL;
+    if (!ohmcli_assignment(s->call, assignment, key, sizeof key, &value)) {
+        return OHMCLI_USAGE;
     }
-    snprintf(key, sizeof key, "%.*s", (int)(equals - assignment), assignment);
-    return ohm_experiment_set(s->experiment, key, equals + 1, &err) < 0 ? ohmcli_error(&err)
-                                                                        : OHMCLI_DONE;
+    return ohm_experiment_set(s->experiment, key, value, &err) < 0 ? ohmcli_error(&err)
+                                                                   : OHMCLI_DONE;
 }
 
 // Experiment, command line, base config, environment: the runs.
