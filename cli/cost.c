@@ -21,6 +21,14 @@ static const ohmcli_option options[] = {
     {.name = "switches",
      .value = "SEQ",
      .help = "then switch between tasks, as 1,5,2 or 1-20 or 1-20x1000"},
+    {.name = "wear-before",
+     .value = "FILE",
+     .help = "the chip was used before: writes of its cells",
+     .complete = OHMCLI_COMPLETE_FILE},
+    {.name = "wear-after",
+     .value = "FILE",
+     .help = "write how often each cell was written, for adapt.wear",
+     .complete = OHMCLI_COMPLETE_FILE},
     {.name = "sweep",
      .value = "AXIS",
      .help = "a grid, as adc.bits=4,5 or 'cell.max=2 uS..20 uS:9'; repeatable"},
@@ -167,7 +175,9 @@ static int print_bill(ohm_cost *cost, const ohm_hardware *hardware, const ohmcli
     int code = OHMCLI_DONE;
     if (ohm_bill_new(&bill, cost, hardware, ohmcli_value(call, "switches"), &err) < 0 ||
         ohm_bill_save(bill, out, &err) < 0 ||
-        (ohmcli_has(call, "csv") && ohm_bill_save_csv(bill, ohmcli_value(call, "csv"), &err) < 0)) {
+        (ohmcli_has(call, "csv") && ohm_bill_save_csv(bill, ohmcli_value(call, "csv"), &err) < 0) ||
+        (ohmcli_has(call, "wear-after") &&
+         ohm_bill_save_wear(bill, ohmcli_value(call, "wear-after"), &err) < 0)) {
         code = ohmcli_error(&err);
     } else if (ohmcli_has(call, "json")) {
         code = ohm_bill_json(&text, bill, &err) < 0 ? ohmcli_error(&err) : OHMCLI_DONE;
@@ -203,6 +213,11 @@ int ohmcli_cost(int argc, char **argv) {
         return ohmcli_usage(&ohmcli_cost_command,
                             "'--sweep' prints CSV and goes without --json, --csv, --switches");
     }
+    if ((ohmcli_has(&call, "wear-before") || ohmcli_has(&call, "wear-after")) &&
+        (ohmcli_has(&call, "sweep") || ohmcli_has(&call, "sheet") || ohmcli_has(&call, "trace"))) {
+        return ohmcli_usage(&ohmcli_cost_command, "'--wear-before' and '--wear-after' are for one "
+                                                  "bill of a run");
+    }
     if (ohmcli_has(&call, "rows") && !ohmcli_has(&call, "trace")) {
         return ohmcli_usage(&ohmcli_cost_command, "'--rows' is for --trace; a run has its own");
     }
@@ -222,6 +237,8 @@ int ohmcli_cost(int argc, char **argv) {
         .data_folder = ohmcli_data_folder(&call),
         .backend = ohmcli_backend(&call),
         .n_images = n_images,
+        .wear_before = ohmcli_has(&call, "wear-before") ? ohmcli_value(&call, "wear-before") : NULL,
+        .keeps_wear = ohmcli_has(&call, "wear-after"),
     };
     if (code == OHMCLI_DONE &&
         (ohmcli_has(&call, "trace") ? ohm_cost_new_trace(&cost, call.operands[0], rows, &err)

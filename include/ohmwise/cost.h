@@ -8,6 +8,7 @@
 #ifndef OHMWISE_COST_H
 #define OHMWISE_COST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ohmwise/status.h"
@@ -45,6 +46,9 @@ typedef struct {
     const char *backend;     // kernels to run images with; NULL = the run's
     int64_t n_images;        // test images of each task whose input bits are counted; 0 = none: a
                              // part of the bits is taken to be 1 (input.ones), and no data are read
+    const char *wear_before; // file of the writes that the chip's cells have had before, as
+                             // ohm_bill_save_wear writes it; NULL = a new chip
+    bool keeps_wear;         // ohm_bill_save_wear is wanted; takes 4 bytes a cell
 } ohm_cost_def;
 
 // Reads a run and, where images are asked for, runs them. The method must be quantised. Free with
@@ -79,6 +83,13 @@ OHM_API OHM_NODISCARD ohm_status ohm_bill_save(const ohm_bill *bill, const char 
 // Writes cost_tasks.csv, cost_layers.csv and cost_programming.csv into a folder, likewise.
 OHM_API OHM_NODISCARD ohm_status ohm_bill_save_csv(const ohm_bill *bill, const char *folder,
                                                    ohm_error *err);
+
+// Writes how often each cell of the chip has been written, before (wear_before), while learning and
+// in the switches asked for, and once more where it is erased at last: what a run that learns on
+// this chip after it spares (adapt.wear), and wear_before of its cost. Without keeps_wear, or for
+// tasks with networks or arrays of their own, an error.
+OHM_API OHM_NODISCARD ohm_status ohm_bill_save_wear(const ohm_bill *bill, const char *path,
+                                                    ohm_error *err);
 
 // Prices a run at every point of a grid. axes (n_axes): "adc.bits=4,5,6" or "cell.max=2 uS..20
 // uS:10" (10 values in equal steps; :10log in equal ratios). The result is CSV: the keys, then

@@ -233,6 +233,8 @@ typedef struct ohmi_config {
         double scale;            // adapt.scale: factor on them
         char profile[OHMI_TEXT]; // adapt.profile: faults of a chip
         double avoid;            // adapt.avoid: exponent of a column's health
+        char wear[OHMI_TEXT];    // adapt.wear: writes that a chip's cells have had
+        double spare;            // adapt.spare: exponent of a column's writes
     } adapt;
 
     struct {

@@ -502,6 +502,15 @@ static const ohmi_field fields[] = {
      "exponent a in (1 - damage)^a, by which the score of a column falls that a task claims, keeps "
      "or grows; 0 = columns are chosen blindly",
      "own choice"},
+    {"adapt.wear", OHMI_FIELD_TEXT, AT(adapt.wear), "", 0, OHMI_TEXT - 1, false, NULL, "",
+     "file of the writes that the cells of a used chip have had, as 'ohmwise cost --wear-after' "
+     "writes it: new columns are chosen among those written less; empty = none",
+     "own choice"},
+    {"adapt.spare", OHMI_FIELD_NUMBER, AT(adapt.spare), "4", 0, 100, false, NULL, "",
+     "exponent s in (1 + writes)^-s, by which the score of a column falls that a task claims, "
+     "keeps "
+     "or grows; 0 = columns are chosen whatever their wear",
+     "own choice"},
 
     {"repair.stuck", OHMI_FIELD_BOOL, AT(repair.stuck), "false", 0, 0, false, NULL, "",
      "profile each chip once, and add digitally what its stuck cells leave out or give too much",

@@ -14,6 +14,7 @@ void ohm_cost_free(ohm_cost **cost) {
     }
     ohm_cost *c = *cost;
     ohmi_moves_clear(&c->moves);
+    ohmi_wear_free(&c->before);
     ohmi_workload_free(&c->work);
     ohmi_tasks_free(&c->tasks);
     ohmi_opened_close(&c->opened);
@@ -49,6 +50,10 @@ ohm_status ohm_cost_new(ohm_cost **out, const char *run_folder, const ohm_cost_d
         return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the cost of a run");
     }
     (void)snprintf(cost->run, sizeof cost->run, "%s", run_folder);
+    if (def->wear_before) {
+        OHM_TRY(ohmi_wear_read(&cost->before, def->wear_before, err));
+    }
+    cost->keeps_wear = def->keeps_wear;
     OHM_TRY(ohmi_opened_open(&cost->opened, run_folder, BATCH, def->backend, err));
     ohmi_learner *learner = cost->opened.learner;
     const int n_learned = (int)learner->position.task;
@@ -105,26 +110,38 @@ static ohm_status count_moves(ohm_cost *cost, const ohmi_hardware *h, const char
                               ohm_error *err) {
     ohm_status status = OHM_OK;
     ohmi_switches switches = {0};
-    char sequence[256];
+    const bool has_backbone = cost->opened.values->method.start == OHMI_START_BACKBONE;
+    char sequence[sizeof cost->moved.switches], cycle[64];
     const bool is_reset = h->program.off == OHMI_OFF_RESET;
+    const bool asks_backbone = has_backbone && h->program.backbone;
+    const bool has_own_arrays = cost->work->has_copies && h->program.copies == OHMI_COPIES_ARRAYS;
     (void)snprintf(sequence, sizeof sequence, "%.250s", text ? text : "");
-    if (cost->has_moves && cost->is_reset == is_reset && cost->columns == h->array.columns &&
-        cost->cell_bits == h->cell.bits && cost->coding == h->cell.sign &&
-        strcmp(cost->switches, sequence) == 0) {
+    if (cost->has_moves && cost->moved.is_reset == is_reset &&
+        cost->moved.has_backbone == asks_backbone && cost->moved.has_own_arrays == has_own_arrays &&
+        cost->moved.columns == h->array.columns && cost->moved.cell_bits == h->cell.bits &&
+        cost->moved.coding == h->cell.sign && strcmp(cost->moved.switches, sequence) == 0) {
         return OHM_OK;
     }
     cost->has_moves = false;
     ohmi_moves_clear(&cost->moves);
-    char cycle[64];
     (void)snprintf(cycle, sizeof cycle, "1-%dx2", cost->work->n_tasks);
     OHM_TRY(ohmi_switches_read(&switches, text ? text : cycle, cost->work->n_tasks, err));
-    OHM_TRY(ohmi_moves_count(&cost->moves, cost->work, is_reset, &switches, text != NULL, err));
+    const ohmi_moves_def def = {.is_reset = is_reset,
+                                .has_backbone = asks_backbone,
+                                .has_own_arrays = has_own_arrays,
+                                .switches = &switches,
+                                .is_asked = text != NULL,
+                                .before = cost->before,
+                                .keeps_after = cost->keeps_wear};
+    OHM_TRY(ohmi_moves_count(&cost->moves, cost->work, &def, err));
     cost->has_moves = true;
-    cost->is_reset = is_reset;
-    cost->columns = h->array.columns;
-    cost->cell_bits = h->cell.bits;
-    cost->coding = h->cell.sign;
-    memcpy(cost->switches, sequence, sizeof sequence);
+    cost->moved.is_reset = is_reset;
+    cost->moved.has_backbone = asks_backbone;
+    cost->moved.has_own_arrays = has_own_arrays;
+    cost->moved.columns = h->array.columns;
+    cost->moved.cell_bits = h->cell.bits;
+    cost->moved.coding = h->cell.sign;
+    memcpy(cost->moved.switches, sequence, sizeof sequence);
 done:
     ohmi_switches_clear(&switches);
     return status;
@@ -173,7 +190,7 @@ static ohm_status price_tasks(ohm_bill *bill, bool is_whole, ohm_error *err) {
                              &bill->area);
         }
         // without data all tasks see the same inputs
-        if (t == 0 || task->ones) {
+        if (t == 0 || task->ones || work->has_copies) {
             OHM_TRY(ohmi_price_all_on(counts, work, h, t, err));
         }
         ohmi_price_task(&bill->all_on[t], &bill->all_on_slowest_s[t], work, counts, h, &bill->area);
@@ -220,6 +237,13 @@ done:
 ohm_status ohm_bill_new(ohm_bill **out, ohm_cost *cost, const ohm_hardware *hardware,
                         const char *switches, ohm_error *err) {
     return make_bill(out, cost, hardware, switches, true, err);
+}
+
+ohm_status ohm_bill_save_wear(const ohm_bill *bill, const char *path, ohm_error *err) {
+    if (!bill->cost->moves.after) {
+        return ohmi_fail(err, OHM_ERR_ARGUMENT, "the writes of cells were not kept");
+    }
+    return ohmi_wear_save(path, bill->cost->moves.after, err);
 }
 
 ohm_status ohmi_bill_point(ohm_bill **out, ohm_cost *cost, const ohm_hardware *hardware,

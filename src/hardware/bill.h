@@ -18,10 +18,15 @@ struct ohm_cost {
     char run[512], method[64];
     // what was programmed, kept until another mapping or sequence is asked for
     ohmi_moves moves;
-    bool has_moves, is_reset;
-    int64_t columns, cell_bits; // that moves are for
-    ohmi_coding coding;
-    char switches[256]; // that moves are for
+    bool has_moves;
+    struct { // that moves are for
+        bool is_reset, has_backbone, has_own_arrays;
+        int64_t columns, cell_bits;
+        ohmi_coding coding;
+        char switches[256];
+    } moved;
+    ohmi_wear *before; // writes of the chip's cells before; NULL = none
+    bool keeps_wear;
 };
 
 struct ohm_bill {

@@ -98,8 +98,9 @@ static json_t *step_of(const ohm_bill *bill, int s) {
     const ohmi_ledger_step *step = &bill->steps[s];
     const int rule = (int)bill->hardware.program.rule;
     json_t *row = json_object();
-    set(row, "task", json_integer(moved->task + 1));
-    set(row, "name", json_string(bill->cost->work->tasks[moved->task].name));
+    const bool is_task = moved->task >= 0;
+    set(row, "task", is_task ? json_integer(moved->task + 1) : json_null());
+    set(row, "name", json_string(is_task ? bill->cost->work->tasks[moved->task].name : "backbone"));
     set(row, "energy_j", real(ohmi_ledger_total_j(step, &bill->hardware)));
     set(row, "energy_set_j", real(step->set_j[rule]));
     set(row, "energy_reset_j", real(step->reset_j[rule]));
@@ -135,7 +136,7 @@ static json_t *switching(const ohm_bill *bill) {
         set(row, "repeats", real(repeats));
         (void)json_array_append_new(list, row);
     }
-    const char *sequence = bill->cost->switches;
+    const char *sequence = bill->cost->moved.switches;
     set(root, "sequence", sequence[0] ? json_string(sequence) : json_null());
     set(root, "switches", real(moves->n_switches));
     set(root, "energy_j", real(energy_j));
@@ -150,7 +151,7 @@ static json_t *switching(const ohm_bill *bill) {
 
 static json_t *wear(const ohm_bill *bill) {
     const ohmi_moves *moves = &bill->cost->moves;
-    const bool is_asked = bill->cost->switches[0] != 0;
+    const bool is_asked = bill->cost->moved.switches[0] != 0;
     json_t *root = json_object(), *list = json_array();
     set(root, "max_writes", real(moves->most_learned + (is_asked ? moves->most_switch : 0)));
     set(root, "mean_writes", real(moves->mean_learned + (is_asked ? moves->mean_switch : 0)));
@@ -226,6 +227,7 @@ json_t *ohmi_bill_tree(const ohm_bill *bill) {
     set(root, "area_m2", real(bill->area.total_m2));
     set(root, "area_by_component", area);
     set(root, "arrays", count(bill->area.arrays));
+    set(root, "pes_copied", count(work->n_copied));
     set(root, "buffer_bytes", real(bill->area.buffer_bits / 8));
     set(root, "mask_bytes", real(bill->area.mask_bytes));
     set(root, "leakage_w", real(bill->area.leakage_w));
@@ -237,9 +239,11 @@ json_t *ohmi_bill_tree(const ohm_bill *bill) {
     set(root, "inference", inference(bill));
     if (bill->has_ledger) {
         json_t *list = json_array();
-        for (int s = 0; s < bill->cost->moves.n_learned; s++) {
+        const ohmi_moves *moves = &bill->cost->moves;
+        for (int s = moves->first_task; s < moves->n_learned; s++) {
             (void)json_array_append_new(list, step_of(bill, s));
         }
+        set(root, "programming_backbone", moves->first_task > 0 ? step_of(bill, 0) : json_null());
         set(root, "programming", list);
         set(root, "switching", switching(bill));
         set(root, "wear", wear(bill));

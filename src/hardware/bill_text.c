@@ -48,7 +48,7 @@ static void add_tasks(ohmi_text *out, const ohm_bill *bill) {
         add_quantity(out, energy_j / price->latency_s, "W", 12);
         ohmi_text_printf(out, "%10.2f", price->operations / energy_j * 1e-12);
         if (bill->has_ledger) {
-            const ohmi_ledger_step *step = &bill->steps[t];
+            const ohmi_ledger_step *step = &bill->steps[bill->cost->moves.first_task + t];
             add_quantity(out, ohmi_ledger_total_j(step, &bill->hardware), "J", 14);
             ohmi_text_printf(out, "%12lld", (long long)(step->cells_set + step->cells_reset));
         }
@@ -103,7 +103,8 @@ static void add_summary(ohmi_text *out, const ohm_bill *bill) {
         set_j += bill->steps[s].set_j[rule];
         reset_j += bill->steps[s].reset_j[rule];
     }
-    ohmi_text_add(out, "programming all tasks: set ");
+    ohmi_text_printf(out, "programming %s: set ",
+                     moves->first_task > 0 ? "the backbone and all tasks" : "all tasks");
     add_quantity(out, set_j, "J", 0);
     ohmi_text_add(out, ", reset ");
     add_quantity(out, reset_j, "J", 0);
@@ -115,7 +116,7 @@ static void add_summary(ohmi_text *out, const ohm_bill *bill) {
         switch_s += moves->steps[s].repeats * bill->steps[s].time_s;
     }
     ohmi_text_printf(out, "%.0f switches%s: ", moves->n_switches,
-                     bill->cost->switches[0] ? "" : " (every task in turn)");
+                     bill->cost->moved.switches[0] ? "" : " (every task in turn)");
     add_quantity(out, switch_j, "J", 0);
     ohmi_text_add(out, ", ");
     add_quantity(out, switch_s, "s", 0);
@@ -220,9 +221,11 @@ static void csv_programming(ohmi_text *out, const ohm_bill *bill) {
     for (int s = 0; bill->has_ledger && s < moves->n_steps; s++) {
         const ohmi_ledger_step *step = &bill->steps[s];
         const ohmi_move_step *moved = &moves->steps[s];
-        ohmi_text_printf(out, "%d,%s,%d,", s + 1, s < moves->n_learned ? "learn" : "switch",
-                         moved->task + 1);
-        add_cell(out, bill->cost->work->tasks[moved->task].name);
+        const char *kind = s < moves->first_task  ? "backbone"
+                           : s < moves->n_learned ? "learn"
+                                                  : "switch";
+        ohmi_text_printf(out, "%d,%s,%d,", s + 1, kind, moved->task + 1);
+        add_cell(out, moved->task < 0 ? "backbone" : bill->cost->work->tasks[moved->task].name);
         ohmi_text_printf(out, ",%.10g,%.10g,%.10g,%.10g,%.10g,%.10g,%.10g", moved->repeats,
                          ohmi_ledger_total_j(step, &bill->hardware),
                          step->set_j[0] + step->reset_j[0], step->set_j[1] + step->reset_j[1],

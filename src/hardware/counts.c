@@ -148,6 +148,7 @@ void ohmi_count_task(ohmi_count *out, const ohmi_count_layer *counted, const ohm
                 out->cells_read += n_ones * l->lines;
                 out->levels_read += levels;
                 out->weights_on += length;
+                out->shifts += task->shifts ? task->shifts[u] * n_tiles : 0;
                 n_on++;
             }
             if (n_on == 0) {

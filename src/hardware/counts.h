@@ -44,6 +44,7 @@ typedef struct {
     int64_t lines_of_weights; // of those, bit lines of weights
     int64_t most_lines;       // most bit lines on in one array
     int64_t joins;            // logical columns whose bit lines are joined, offset columns too
+    int64_t shifts;           // shift-adds of levels other than 1, of all on columns' tiles
     int64_t rows_read;        // inputs that some array needs
     int64_t lines_driven;     // word lines of the arrays read, whatever the inputs are
     int64_t adders[OHMI_MOST_STAGES]; // that switch, by stage
@@ -69,6 +70,7 @@ typedef struct {
     const int8_t *codes; // weight codes as the arrays hold them            (k, c r s)
     // sums of the levels of a column's cells; NULL = from the codes         (n_columns)
     const double *column_levels;
+    const uint8_t *shifts; // shift-adds of a column's level, of one vector; NULL = none (n_columns)
 } ohmi_masked_layer;
 
 // Fills what is the same for all tasks (at most OHMI_MOST_TREE row groups an output); the caller

@@ -24,6 +24,7 @@ static const char *const adc_kinds[] = {"sar", "flash", NULL};
 static const char *const flavours[] = {"hp", "lp", NULL};
 static const char *const rules[] = {"conductance", "resistance", NULL};
 static const char *const offs[] = {"gate", "reset", NULL};
+static const char *const copies[] = {"rewrite", "arrays", NULL};
 
 static const ohmi_section sections[] = {
     {"", "the preset as a whole"},
@@ -252,6 +253,13 @@ static const ohmi_field fields[] = {
      "what a task does with a column it does not use: gate = its mask switches it off; reset = its "
      "cells are erased, and written again for the tasks that use it",
      "XST, XBM: the mask gates the source line"},
+    {"program.copies", OHMI_FIELD_CHOICE, AT(program.copies), "rewrite", 0, 0, false, copies, "",
+     "where a task's own copies of PEs are (finetune, xma2): rewrite = in the arrays of the PEs, "
+     "written at each switch where levels differ; arrays = in arrays of their own, written once",
+     "fine-tuning and XMA2 reprogram the chip for a task; the other is own choice"},
+    {"program.backbone", OHMI_FIELD_BOOL, AT(program.backbone), "false", 0, 0, false, NULL, "",
+     "count the programming of the backbone itself, as a step before the first task",
+     "own choice: it is the same for all methods on a backbone"},
     {"program.row_energy", OHMI_FIELD_QUANTITY, AT(program.row_j), "50 fJ", 0, 1, false, NULL, "J",
      "energy of driving a word line for one pulse",
      "72 cells x 4 F x 0.2 fF/um at 1.6 V, and the driver: about 50 fJ"},

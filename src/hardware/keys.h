@@ -60,6 +60,7 @@ typedef enum { OHMI_FLAVOUR_HP, OHMI_FLAVOUR_LP } ohmi_flavour;
 typedef enum { OHMI_ADC_SAR, OHMI_ADC_FLASH } ohmi_adc_kind;
 typedef enum { OHMI_MEAN_CONDUCTANCE, OHMI_MEAN_RESISTANCE } ohmi_write_rule;
 typedef enum { OHMI_OFF_GATE, OHMI_OFF_RESET } ohmi_off;
+typedef enum { OHMI_COPIES_REWRITE, OHMI_COPIES_ARRAYS } ohmi_copies_in;
 
 typedef struct {
     char name[OHMI_TEXT], source[OHMI_TEXT];
@@ -110,6 +111,8 @@ typedef struct {
         ohmi_write_rule rule;
         bool verify;
         ohmi_off off;
+        ohmi_copies_in copies;  // program.copies
+        bool backbone;          // program.backbone: counted
         double row_j, column_j; // program.row_energy, program.column_energy: of a pulse
         int64_t arrays_at_once; // 0 = all
     } program;

@@ -7,15 +7,35 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "learn/account.h"
 
 const char *ohmi_price_name(int part) {
     return part == OHMI_LEAKAGE ? "leakage" : ohmi_part_names[part];
 }
 
+// bits that the levels of a mask add to a sum: those of the largest level over the finest
+static int level_bits(const ohmi_workload *work, const ohmi_placed_layer *layer) {
+    const ohmi_levels *levels = work->learner ? &work->learner->levels : NULL;
+    int bits = 0;
+    while (levels && levels->n > 2 && !work->is_element && !layer->is_head &&
+           (float)(1 << bits) < levels->factor[levels->n - 1]) {
+        bits++;
+    }
+    return bits;
+}
+
+// bits of a column's, or weight's, mask
+static int64_t mask_bits(const ohmi_workload *work) {
+    return work->learner ? work->learner->levels.bits : 1;
+}
+
 // width of an adder of the first stage, bits
-static double first_bits(const ohmi_hardware *h, const ohmi_placed_layer *layer, int planes) {
-    return h->adder_first_bits > 0 ? (double)h->adder_first_bits
-                                   : (double)(h->adc.bits + planes + layer->n_digits + 1);
+static double first_bits(const ohmi_hardware *h, const ohmi_workload *work, int l) {
+    const ohmi_placed_layer *layer = &work->place->layers[l];
+    const double plain = h->adder_first_bits > 0
+                             ? (double)h->adder_first_bits
+                             : (double)(h->adc.bits + work->layers[l].planes + layer->n_digits + 1);
+    return plain + level_bits(work, layer);
 }
 
 // full-adder bits of adders by stage: a bit wider each stage
@@ -46,24 +66,29 @@ void ohmi_price_area(ohmi_area *out, const ohmi_workload *work, const ohmi_hardw
     for (int l = 0; l < work->n_layers; l++) {
         const ohmi_placed_layer *layer = &work->place->layers[l];
         const ohmi_count_layer *counted = &work->layers[l];
-        const double arrays = (double)layer->n_arrays;
-        out->arrays += layer->n_arrays;
+        const bool has_more = work->copied && h->program.copies == OHMI_COPIES_ARRAYS;
+        const int64_t n_arrays = layer->n_arrays + (has_more ? work->copied[l] : 0);
+        const double arrays = (double)n_arrays;
+        out->arrays += n_arrays;
         // a bit, or a level, a column or a weight; classifiers have no mask
         const int64_t masked =
             work->is_element ? layer->k * layer->layout.run : layer->layout.n_units;
-        const int64_t bits = work->learner ? work->learner->levels.bits : 1;
-        out->mask_bytes += layer->is_head ? 0 : (double)((masked * bits + 7) / 8);
+        out->mask_bytes += layer->is_head ? 0 : (double)((masked * mask_bits(work) + 7) / 8);
         units[OHMI_PART_CELL] += arrays * (double)(work->place->def.rows * h->array.columns);
         units[OHMI_PART_SWITCH] += arrays;
         units[OHMI_PART_ADC] += arrays * converters(h);
         units[OHMI_PART_SHIFT_INPUT] += arrays * (double)h->array.columns;
         units[OHMI_PART_SHIFT_WEIGHT] += arrays * (double)(h->array.columns / layer->lines);
-        units[OHMI_PART_MASK] += arrays * (double)h->array.columns;
+        units[OHMI_PART_MASK] += arrays * (double)(h->array.columns * mask_bits(work));
         units[OHMI_PART_INTERCONNECT] += arrays;
-        units[OHMI_PART_ADDER] +=
-            adder_bits(counted->adders_built, first_bits(h, layer, counted->planes));
+        units[OHMI_PART_ADDER] += adder_bits(counted->adders_built, first_bits(h, work, l));
         units[OHMI_PART_RELU] += counted->relu_values > 0 ? (double)counted->outputs : 0;
         units[OHMI_PART_POOL] += counted->pool_operations > 0 ? (double)counted->outputs : 0;
+    }
+    // of a task in the mean, where what is copied needs no mask
+    for (int t = 0; work->has_copies && t < work->n_tasks; t++) {
+        out->mask_bytes = (t > 0 ? out->mask_bytes : 0) +
+                          (double)ohmi_account_of(work->learner, t).mask_bytes / work->n_tasks;
     }
     out->buffer_bits = h->buffer_bits > 0 ? (double)h->buffer_bits
                                           : (double)work->largest_map * (double)work->input_bits;
@@ -91,8 +116,9 @@ static double vector_s(const ohmi_count_layer *layer, const ohmi_count *n, const
     const double stages = n_stages(layer);
     const double tree_s =
         stages > 0 ? (first + 2 * (stages - 1)) * part[OHMI_PART_ADDER].delay_s : 0;
-    const double work_s = layer->planes * plane_s + part[OHMI_PART_SHIFT_WEIGHT].delay_s + tree_s +
-                          part[OHMI_PART_RELU].delay_s + part[OHMI_PART_POOL].delay_s;
+    const double joins = n->shifts > 0 ? 2 : 1;
+    const double work_s = layer->planes * plane_s + joins * part[OHMI_PART_SHIFT_WEIGHT].delay_s +
+                          tree_s + part[OHMI_PART_RELU].delay_s + part[OHMI_PART_POOL].delay_s;
     const double load_s = ceil((double)n->rows_read * layer->planes / (double)h->buffer_width) *
                           part[OHMI_PART_BUFFER].delay_s;
     return work_s > load_s ? work_s : load_s;
@@ -104,7 +130,7 @@ void ohmi_price_layer(ohmi_price *out, const ohmi_workload *work, int l, const o
     const ohmi_count_layer *layer = &work->layers[l];
     const double vectors = (double)layer->vectors, planes = layer->planes;
     const double reads = h->array.energy_per == OHMI_PER_PLANE ? vectors * planes : vectors;
-    const double first = first_bits(h, &work->place->layers[l], layer->planes);
+    const double first = first_bits(h, work, l);
     double actions[OHMI_N_PARTS] = {0};
     *out = (ohmi_price){0};
 
@@ -124,8 +150,10 @@ void ohmi_price_layer(ohmi_price *out, const ohmi_workload *work, int l, const o
     actions[OHMI_PART_SWITCH] = (double)n->arrays_read * reads;
     actions[OHMI_PART_ADC] = (double)n->lines_on * reads;
     actions[OHMI_PART_SHIFT_INPUT] = (double)n->lines_on * reads;
-    actions[OHMI_PART_SHIFT_WEIGHT] = (double)n->joins * reads;
-    actions[OHMI_PART_MASK] = (double)(n->arrays_read * h->array.columns) * vectors;
+    // the planes' sums joined, and once a vector what levels of the mask shift
+    actions[OHMI_PART_SHIFT_WEIGHT] = (double)n->joins * reads + (double)n->shifts * vectors;
+    actions[OHMI_PART_MASK] =
+        (double)(n->arrays_read * h->array.columns * mask_bits(work)) * vectors;
     actions[OHMI_PART_ADDER] = adder_bits(n->adders, first) * vectors;
     const double moved =
         (double)n->rows_read * planes * vectors +
@@ -174,6 +202,7 @@ ohm_status ohmi_price_all_on(ohmi_count *counts, const ohmi_workload *work, cons
                              int task, ohm_error *err) {
     ohm_status status = OHM_OK;
     uint8_t *on = NULL;
+    int8_t *codes = NULL;
     double *levels = NULL;
     for (int l = 0; l < work->n_layers; l++) {
         const ohmi_placed_layer *layer = &work->place->layers[l];
@@ -182,22 +211,30 @@ ohm_status ohmi_price_all_on(ohmi_count *counts, const ohmi_workload *work, cons
         ohmi_free(levels);
         on = ohmi_alloc((n_columns + 7) / 8, 1);
         levels = ohmi_alloc(n_columns, sizeof *levels);
-        if (!on || !levels) {
+        ohmi_free(codes);
+        codes = ohmi_alloc((size_t)(layer->k * layer->layout.run), 1);
+        if (!on || !levels || !codes) {
             status =
                 ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the columns of '%s'", layer->name);
             goto done;
         }
         memset(on, 0xff, (n_columns + 7) / 8);
+        // all weights of all owners, but where the task has copies
+        memcpy(codes, work->codes[l], (size_t)(layer->k * layer->layout.run));
+        if (work->has_copies && !layer->is_head) {
+            ohmi_copies_codes(codes, work->learner, l, task);
+        }
         const double *ones = work->tasks[task].ones ? work->tasks[task].ones[l] : NULL;
         if (!ones) {
-            ohmi_count_levels(levels, work->place, l, work->codes[l]);
+            ohmi_count_levels(levels, work->place, l, codes);
         }
         ohmi_count_task(&counts[l], &work->layers[l], work->place, l,
-                        &(ohmi_masked_layer){on, work->codes[l], levels},
+                        &(ohmi_masked_layer){.on = on, .codes = codes, .column_levels = levels},
                         &(ohmi_input_ones){ones, h->input_ones});
     }
 done:
     ohmi_free(on);
+    ohmi_free(codes);
     ohmi_free(levels);
     return status;
 }

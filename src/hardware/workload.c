@@ -27,9 +27,11 @@ void ohmi_workload_free(ohmi_workload **work) {
     for (int t = 0; w->tasks && t < w->n_tasks; t++) {
         for (int l = 0; l < w->n_layers; l++) {
             ohmi_free(w->tasks[t].on ? w->tasks[t].on[l] : NULL);
+            ohmi_free(w->tasks[t].shifts ? w->tasks[t].shifts[l] : NULL);
             ohmi_free(w->tasks[t].ones ? w->tasks[t].ones[l] : NULL);
         }
         ohmi_free(w->tasks[t].on);
+        ohmi_free(w->tasks[t].shifts);
         ohmi_free(w->tasks[t].ones);
         ohmi_free(w->tasks[t].count);
     }
@@ -37,6 +39,7 @@ void ohmi_workload_free(ohmi_workload **work) {
         ohmi_free(w->codes[l]);
     }
     ohmi_free(w->codes);
+    ohmi_free(w->copied);
     ohmi_free(w->tasks);
     ohmi_free(w->layers);
     ohmi_place_free(&w->place);
@@ -64,8 +67,9 @@ static ohm_status place(ohmi_placed **out, const ohmi_workload *work, int64_t co
     values->array.columns = columns;
     values->array.cell_bits = cell_bits;
     values->array.weight_scheme = coding;
-    // masks of several levels multiply a column's sum behind the converter: its cells are the same
-    const ohm_status status = (work->is_element ? ohmi_learner_place : ohmi_learner_place_levels)(
+    // masks of several levels multiply a column's sum behind the converter: its cells are the same;
+    // copies are written into the arrays of what they are copies of
+    const ohm_status status = (work->is_element ? ohmi_learner_place : ohmi_learner_place_copies)(
         out, work->learner, values, err);
     ohmi_free(values);
     return status;
@@ -103,6 +107,62 @@ static ohm_status read_masks(ohmi_workload *work, int t, ohm_error *err) {
         ohmi_learner_column_bits(task->on[l], work->learner, work->place, l, t);
     }
     return task->on && task->count ? OHM_OK : no_memory(err);
+}
+
+// shift-adds that the levels of a task's mask ask for: a level that is a power of two is one more
+// addition behind the converter, shifted; level 1 is how the sum is taken anyway; any other level
+// is an addition for each one of its digits
+static ohm_status read_shifts(ohmi_work_task *task, const ohmi_workload *work, int t,
+                              ohm_error *err) {
+    const ohmi_learner *learner = work->learner;
+    const ohmi_levels *levels = &learner->levels;
+    if (levels->n <= 2 || work->is_element) {
+        return OHM_OK;
+    }
+    task->shifts = ohmi_alloc((size_t)work->n_layers, sizeof *task->shifts);
+    for (int l = 0; task->shifts && l < work->n_layers; l++) {
+        const ohmi_placed_layer *layer = &work->place->layers[l];
+        const ohmi_units *units = &learner->units[l];
+        if (layer->is_head) {
+            continue;
+        }
+        task->shifts[l] = ohmi_alloc((size_t)layer->layout.n_units, 1);
+        if (!task->shifts[l]) {
+            return no_memory(err);
+        }
+        for (int64_t u = 0; u < layer->layout.n_units; u++) {
+            const int64_t unit =
+                ohmi_layout_unit_at(&units->layout, ohmi_layout_offset(&layer->layout, u));
+            const int code = ohmi_levels_code(levels, learner->learned[t].bits[l], unit);
+            const bool is_plain =
+                code == levels->one || ohmi_is_copied(units, &learner->learned[t], l, unit);
+            const unsigned factor = (unsigned)levels->factor[code];
+            task->shifts[l][u] = is_plain ? 0 : (uint8_t)__builtin_popcount(factor);
+        }
+    }
+    return task->shifts ? OHM_OK : no_memory(err);
+}
+
+// PEs of which tasks have copies
+static ohm_status count_copies(ohmi_workload *work, ohm_error *err) {
+    work->copied = ohmi_alloc((size_t)work->n_layers, sizeof *work->copied);
+    if (!work->copied) {
+        return no_memory(err);
+    }
+    for (int l = 0; l < work->n_layers; l++) {
+        const ohmi_layout *pes = &work->learner->units[l].pes;
+        if (work->place->layers[l].is_head) {
+            continue;
+        }
+        for (int t = 0; t < work->n_tasks; t++) {
+            const uint8_t *chosen = work->learner->learned[t].chosen[l];
+            for (int64_t p = 0; p < pes->n_units; p++) {
+                work->copied[l] += ohmi_bit(chosen, p);
+            }
+        }
+        work->n_copied += work->copied[l];
+    }
+    return OHM_OK;
 }
 
 // whether anything but pooling reads a node's values
@@ -195,6 +255,7 @@ ohm_status ohmi_workload_new(ohmi_workload **out, const ohmi_learner *learner, i
     work->n_tasks = n_tasks;
     work->is_element = config->method.unit == OHMI_UNIT_ELEMENT;
     work->is_alone = config->method.growth == OHMI_GROWTH_DENSE;
+    work->has_copies = learner->traits->has_copies;
     work->input_bits = bits_of((double)learner->activation_grid.top);
     work->head_scale = 1;
     OHM_TRY(place(&work->place, work, config->array.columns, config->array.cell_bits,
@@ -217,6 +278,10 @@ ohm_status ohmi_workload_new(ohmi_workload **out, const ohmi_learner *learner, i
                        learner->tasks->task[t].name);
         work->tasks[t].accuracy = learner->learned[t].accuracy;
         OHM_TRY(read_masks(work, t, err));
+        OHM_TRY(read_shifts(&work->tasks[t], work, t, err));
+    }
+    if (work->has_copies) {
+        OHM_TRY(count_copies(work, err));
     }
     *out = work;
     work = NULL;
@@ -331,6 +396,9 @@ void ohmi_workload_codes(int8_t *codes, const ohmi_workload *work, int layer, in
             codes[i] = (int8_t)(ohmi_bit(bits, i) ? codes[i] : 0);
         }
     }
+    if (work->has_copies && !l->is_head) {
+        ohmi_copies_codes(codes, work->learner, layer, task);
+    }
 }
 
 // the same layers on other arrays, where there is no run behind them
@@ -368,6 +436,7 @@ ohm_status ohmi_workload_count(ohmi_workload *work, const ohmi_hardware *hardwar
     double *column_levels = NULL;
     int8_t *codes = NULL;
     const bool has_data = work->tasks[0].ones != NULL;
+    const bool is_apart = work->is_element || work->has_copies; // codes differ from task to task
     if (work->columns == hardware->array.columns && work->cell_bits == hardware->cell.bits &&
         work->coding == hardware->cell.sign &&
         (has_data ||
@@ -391,18 +460,19 @@ ohm_status ohmi_workload_count(ohmi_workload *work, const ohmi_hardware *hardwar
         ohmi_free(column_levels);
         ohmi_free(codes);
         column_levels = ohmi_alloc((size_t)layer->layout.n_units, sizeof *column_levels);
-        codes = work->is_element ? ohmi_alloc((size_t)(layer->k * layer->layout.run), 1) : NULL;
-        if (!column_levels || (work->is_element && !codes)) {
+        codes = is_apart ? ohmi_alloc((size_t)(layer->k * layer->layout.run), 1) : NULL;
+        if (!column_levels || (is_apart && !codes)) {
             status = no_memory(err);
             goto done;
         }
         for (int t = 0; t < work->n_tasks; t++) {
             ohmi_work_task *task = &work->tasks[t];
-            if (work->is_element) {
+            if (is_apart) {
                 ohmi_workload_codes(codes, work, l, t);
             }
             const ohmi_masked_layer masked = {.on = task->on[l],
                                               .codes = codes ? codes : work->codes[l],
+                                              .shifts = task->shifts ? task->shifts[l] : NULL,
                                               .column_levels = column_levels};
             const ohmi_input_ones ones = {.ones = task->ones ? task->ones[l] : NULL,
                                           .part = hardware->input_ones};

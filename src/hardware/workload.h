@@ -12,6 +12,7 @@ typedef struct {
     char name[128];
     double accuracy;   // fraction; NaN = not measured
     uint8_t **on;      // (n_layers) columns: bit u % 8 of byte u / 8      ((n_columns + 7) / 8)
+    uint8_t **shifts;  // (n_layers) of ohmi_masked_layer; NULL = none
     double **ones;     // (n_layers) see ohmi_input_ones, mean over images (c r s); NULL = no data
     int64_t n_images;  // that the ones are the mean of
     ohmi_count *count; // (n_layers)
@@ -25,6 +26,9 @@ typedef struct {
     int8_t **codes;              // (n_layers) of the owned weights             (k, c r s)
     const ohmi_learner *learner; // borrowed; NULL = not of a run
     bool is_element, is_alone;   // units are weights; each task has a network of its own
+    bool has_copies;             // tasks have copies of PEs
+    int64_t n_copied;            // of all tasks together
+    int64_t *copied;             // (n_layers) of those; NULL = none
     int64_t input_bits;          // planes of an activation
     int64_t largest_map;         // values of the largest feature map
     double head_scale;           // what a classifier's input counts, as a sum over a map

@@ -273,6 +273,29 @@ void ohmi_copies_apply(ohmi_learner *learner, int layer, int t, bool from_bits,
     ohmi_parallel(units->pes.n_units, 4, apply_work, &j);
 }
 
+void ohmi_copies_codes(int8_t *codes, const ohmi_learner *learner, int layer, int t) {
+    enum { PART = 256 };
+    const ohmi_units *units = &learner->units[layer];
+    const ohmi_layout *pes = &units->pes;
+    const job j = {.bits = learner->learned[t].chosen[layer]};
+    const float *from = learner->learned[t].copies[layer];
+    float code[PART];
+    for (int64_t p = 0; p < pes->n_units; p++) {
+        const int64_t length = ohmi_layout_length(pes, p);
+        for (int64_t row = 0; is_chosen(&j, p) && row < ohmi_layout_height(pes, p); row++) {
+            int8_t *to = codes + ohmi_layout_offset(pes, p) + row * pes->run;
+            for (int64_t i = 0; i < length; i += PART) {
+                const int64_t n = length - i < PART ? length - i : PART;
+                ohmi_grid_round_weights(code, from + i, n, units->lsb, &learner->weight_grid);
+                for (int64_t k = 0; k < n; k++) {
+                    to[i + k] = (int8_t)code[k];
+                }
+            }
+            from += length;
+        }
+    }
+}
+
 static void update_work(void *context, int64_t begin, int64_t end, int thread) {
     (void)thread;
     const job *j = context;

@@ -18,6 +18,7 @@
 #include "base/thread.h"
 #include "learn/learner.h"
 #include "learn/profile.h"
+#include "learn/wear.h"
 
 typedef struct {
     ohmi_units *units;
@@ -93,6 +94,7 @@ static void grow_layer(ohmi_learner *learner, int t, int layer_index, double alp
     // drop the smallest
     ohmi_score_units(units, layer->w, mine, mine, &noise);
     ohmi_profile_weigh(units);
+    ohmi_wear_weigh(units);
     ohmi_choose_largest(units->on, units->score, layout->n_units, units->budget - n_moved);
     for (int64_t u = 0; u < layout->n_units; u++) {
         if (units->own[u] == mine && !units->on[u]) {
@@ -103,6 +105,7 @@ static void grow_layer(ohmi_learner *learner, int t, int layer_index, double alp
     // grow where the gradient is largest
     ohmi_score_units(units, layer->dw, 0, dropped, NULL);
     ohmi_profile_weigh(units);
+    ohmi_wear_weigh(units);
     ohmi_choose_largest(units->on, units->score, layout->n_units, n_moved);
     for (int64_t u = 0; u < layout->n_units; u++) {
         const bool was_dropped = units->own[u] == dropped;

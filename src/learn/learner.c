@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "learn/adapt.h"
 #include "learn/profile.h"
+#include "learn/wear.h"
 
 // initial deviation of weights that no batch norm follows, the linear layers of a VGG: N(0, 0.01)
 // as in torchvision's VGG, after which CPG's network is made; with He's the first losses are tens
@@ -233,6 +234,7 @@ void ohmi_learner_free(ohmi_learner **learner) {
     for (int i = 0; l->units && i < n_layers; i++) {
         ohmi_units *u = &l->units[i];
         ohmi_profile_free(&u->profile);
+        ohmi_free(u->spare);
         void *blocks[] = {u->own,           u->on,       u->mask,     u->mask_mean, u->mask_square,
                           u->score,         u->velocity, u->square,   u->power,     u->power_mean,
                           u->power_square,  u->copy_at,  u->chosen,   u->choice,    u->choice_mean,
@@ -399,6 +401,7 @@ static void claim(ohmi_learner *learner, int t, int layer_index) {
     units->budget =
         ohmi_budget(learner->config, layout, t, learner->n_tasks, n_free, layer_index == 0);
     ohmi_profile_weigh(units);
+    ohmi_wear_weigh(units);
     ohmi_choose_largest(units->on, units->score, layout->n_units, units->budget);
     units->made_for = 0; // `on` is scratch here
 

@@ -55,8 +55,9 @@ typedef struct {
     float *square;      // Adam's second moment; NULL with SGD             (n_weights)
     int64_t budget;     // units of the task in training
     struct ohmi_profile *profile; // faults of a chip to learn around (profile.h); NULL = none
-    float lsb;                    // worth of one weight code, fixed with the first task
-    int made_for;                 // 1-based task in training whose weights w_eff holds; 0 = none
+    float *spare; // how little its cells were written before (wear.h); NULL = all alike (n_units)
+    float lsb;    // worth of one weight code, fixed with the first task
+    int made_for; // 1-based task in training whose weights w_eff holds; 0 = none
 
     // with more levels than on and off: the real value whose rounding is the level, and its moments
     float *power, *power_mean, *power_square; // (n_units)
@@ -235,6 +236,10 @@ OHM_NODISCARD ohm_status ohmi_copies_make(ohmi_learner *learner, int t, ohm_erro
 // The copies' part of a layer's w_eff: of the task in training, or of a finished one.
 void ohmi_copies_apply(ohmi_learner *learner, int layer, int t, bool from_bits,
                        const ohmi_grid *grid);
+
+// The codes of a finished task's copies in a layer, over the codes of the shared weights that are
+// there (n_weights).
+void ohmi_copies_codes(int8_t *codes, const ohmi_learner *learner, int layer, int t);
 
 // PEs of the network that a task may copy, and how many it does.
 int64_t ohmi_copies_room(const ohmi_learner *learner, int64_t *n_chosen);

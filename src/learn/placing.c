@@ -21,6 +21,24 @@ static uint8_t owner_of_run(const ohmi_units *units, int64_t first, int64_t n) {
     return owner;
 }
 
+// owners of the columns where tasks have copies: free ones that some task writes are shared; own is
+// for ohmi_free
+static ohm_status share_copied(uint8_t **own, const ohmi_learner *learner, int l, ohm_error *err) {
+    const ohmi_units *units = &learner->units[l];
+    *own = ohmi_alloc((size_t)units->layout.n_units, 1);
+    if (!*own) {
+        return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the owners of columns");
+    }
+    for (int64_t u = 0; u < units->layout.n_units; u++) {
+        (*own)[u] = units->own[u];
+        for (int t = 0; t < (int)learner->position.task && (*own)[u] == OHMI_OWNER_FREE; t++) {
+            (*own)[u] = ohmi_is_copied(units, &learner->learned[t], l, u) ? OHMI_OWNER_SHARED
+                                                                          : OHMI_OWNER_FREE;
+        }
+    }
+    return OHM_OK;
+}
+
 // the columns of a layer and their owners; own is for ohmi_free
 static ohm_status describe(ohmi_place_layer *out, uint8_t **own, const ohmi_learner *learner, int l,
                            int64_t rows, ohm_error *err) {
@@ -51,6 +69,9 @@ static ohm_status describe(ohmi_place_layer *out, uint8_t **own, const ohmi_lear
             (*own)[u] = owner_of_run(units, ohmi_layout_offset(&out->layout, u),
                                      ohmi_layout_length(&out->layout, u));
         }
+        out->own = *own;
+    } else if (learner->traits->has_copies) {
+        OHM_TRY(share_copied(own, learner, l, err));
         out->own = *own;
     }
 done:
@@ -94,7 +115,7 @@ done:
     return status;
 }
 
-ohm_status ohmi_learner_place_levels(ohmi_placed **out, const ohmi_learner *learner,
+ohm_status ohmi_learner_place_copies(ohmi_placed **out, const ohmi_learner *learner,
                                      const ohmi_config *values, ohm_error *err) {
     ohm_status status = OHM_OK;
     const int n_layers = learner->network->n_layers;
@@ -119,13 +140,6 @@ ohm_status ohmi_learner_place_levels(ohmi_placed **out, const ohmi_learner *lear
         status = ohmi_fail(err, OHM_ERR_ARGUMENT, "the run has learned no task yet");
         goto done;
     }
-    if (learner->traits->has_copies) {
-        status = ohmi_fail(err, OHM_ERR_UNSUPPORTED,
-                           "tasks of method '%s' have weights of their own, for which arrays have "
-                           "no place yet",
-                           learner->config->method.preset);
-        goto done;
-    }
     for (int l = 0; l < n_layers; l++) {
         OHM_TRY(describe(&layers[l], &own[l], learner, l, def.rows, err));
     }
@@ -140,6 +154,18 @@ done:
     ohmi_free(own);
     ohmi_free(layers);
     return status;
+}
+
+ohm_status ohmi_learner_place_levels(ohmi_placed **out, const ohmi_learner *learner,
+                                     const ohmi_config *values, ohm_error *err) {
+    if (learner->traits->has_copies) {
+        *out = NULL;
+        return ohmi_fail(err, OHM_ERR_UNSUPPORTED,
+                         "tasks of method '%s' have weights of their own, for which arrays have "
+                         "no place yet",
+                         learner->config->method.preset);
+    }
+    return ohmi_learner_place_copies(out, learner, values, err);
 }
 
 ohm_status ohmi_learner_place(ohmi_placed **out, const ohmi_learner *learner,

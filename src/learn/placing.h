@@ -21,6 +21,11 @@ OHM_NODISCARD ohm_status ohmi_learner_place(ohmi_placed **out, const ohmi_learne
 OHM_NODISCARD ohm_status ohmi_learner_place_levels(ohmi_placed **out, const ohmi_learner *learner,
                                                    const ohmi_config *values, ohm_error *err);
 
+// The same where tasks have copies of PEs too, which lie in the PEs' own arrays, one task's at a
+// time.
+OHM_NODISCARD ohm_status ohmi_learner_place_copies(ohmi_placed **out, const ohmi_learner *learner,
+                                                   const ohmi_config *values, ohm_error *err);
+
 // Codes of all owners' weights of a layer, whatever task is active: w (K, C, R, S), integers.
 // layer: index into the place; the heads' layer gives the codes of all classifiers.
 void ohmi_learner_codes(float *w, const ohmi_learner *learner, const ohmi_placed *place, int layer);

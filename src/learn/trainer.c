@@ -38,6 +38,7 @@
 #include "learn/step.h"
 #include "learn/task_file.h"
 #include "learn/profile.h"
+#include "learn/wear.h"
 #include "ohmwise/learn.h"
 
 typedef struct {
@@ -400,6 +401,7 @@ static ohm_status begin(trainer *r, ohm_config *config, const ohmi_tasks *tasks,
     OHM_TRY(ohm_communicator_agree(
         r->parts, ohmi_adapt_read(&r->learner->adapt, r->config, r->learner->network, err), err));
     OHM_TRY(ohm_communicator_agree(r->parts, ohmi_profile_read(r->learner, err), err));
+    OHM_TRY(ohm_communicator_agree(r->parts, ohmi_wear_spare(r->learner, err), err));
     if (r->learner->adapt) {
         r->learner->adapt->part = r->parts->rank;
     }

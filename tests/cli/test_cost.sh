@@ -74,6 +74,58 @@ code 0
 json '[p["expected"] for p in d["programming"]] == [False, True]'
 json 'd["programming"][1]["cells_reset"] > 0'
 
+# tasks on a backbone: copies are written at each switch, or lie in arrays of their own
+run learn "$work/tiny.yaml" method=packnet data.tasks=1 -q --out "$work/backbone"
+code 0
+for method in finetune xma2; do
+    run learn "$work/tiny.yaml" method=$method "method.backbone=$work/backbone" method.choose_ratio=0.3 -q \
+        --out "$work/$method"
+    code 0
+    run cost "$work/$method" program.backbone=true --switches 1-2x1000 --json --out "$work/o"
+    code 0
+    no_err
+    json 'd["switching"]["energy_j"] > 0 and not d["lifetime"]["unlimited"] and d["pes_copied"] > 0'
+    json 'd["programming_backbone"]["cells_set"] > 0 and len(d["programming"]) == 2'
+    cp "$work/out" "$work/rewrite.json"
+    run cost "$work/$method" program.copies=arrays --switches 1-2x1000 --json --out "$work/o"
+    code 0
+    json 'd["switching"]["energy_j"] == 0 and d["lifetime"]["unlimited"]'
+    json "d['arrays'] == json.load(open('$work/rewrite.json'))['arrays'] + d['pes_copied']"
+    json 'd["programming_backbone"] is None'
+    run cost "$work/$method" program.copies=arrays array.columns=40 --out "$work/o"
+    if [ "$exit_code" -ne 0 ]; then held; else broken "arrays that are no PEs"; fi
+    one_err_line
+done
+run cost "$work/xma2" program.backbone=true --csv "$work/csv" --out "$work/o"
+code 0
+out "programming the backbone and all tasks"
+if grep -q '^1,backbone,0,"backbone",' "$work/csv/cost_programming.csv"; then held; else broken "no backbone"; fi
+
+# a chip's next life: what was written counts, and is spared
+run cost "$work/xst" --wear-after "$work/chip.wear" --json --out "$work/o"
+code 0
+json 'd["wear"]["max_writes"] == 1'
+run learn "$work/tiny.yaml" "adapt.wear=$work/chip.wear" adapt.spare=8 seed=2 -q --out "$work/second"
+code 0
+run cost "$work/second" --wear-before "$work/chip.wear" --json --out "$work/o"
+code 0
+json 'd["wear"]["max_writes"] >= 2'
+run cost "$work/second" --wear-before "$work/set" --out "$work/o"
+if [ "$exit_code" -ne 0 ]; then held; else broken "a folder was read as wear"; fi
+one_err_line
+printf 'abc' >"$work/bad.wear"
+run cost "$work/second" --wear-before "$work/bad.wear" --out "$work/o"
+code 3
+one_err_line
+run learn "$work/tiny.yaml" "adapt.wear=$work/bad.wear" -q --out "$work/third"
+code 3
+one_err_line
+run cost "$work/dense" --wear-after "$work/dense.wear" --out "$work/o"
+if [ "$exit_code" -ne 0 ] && [ ! -e "$work/dense.wear" ]; then held; else broken "wear of networks of their own"; fi
+run cost "$work/xst" --wear-after "$work/w" --sweep adc.bits=4,5
+code 2
+one_err_line
+
 # CSV
 run cost "$work/xst" --csv "$work/csv" --out "$work/o"
 code 0

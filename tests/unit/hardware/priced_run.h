@@ -12,6 +12,27 @@
 #include "scratch.h"
 #include "unit/learn/tiny_learning.h"
 
+// a run of two epochs; more: key, value, ..., NULL
+static inline bool priced_learn(const char *run, const char *method, const char *const *more) {
+    const char *keys[32] = {
+        "data.set", scratch_path("set"), "data.classes", "0,1;2,3,4;5,6", "method.preset",
+        method,     "array.columns",     "20",           "train.epochs",  "2",
+        NULL};
+    int n = 10;
+    for (; more && *more && n < 31; more++) {
+        keys[n++] = *more;
+    }
+    ohm_config *config = tiny_config(keys);
+    const ohm_learn_def def = {.run_folder = scratch_path(run)};
+    ohm_error err = {0};
+    const ohm_status status = ohm_learn(config, &def, &err);
+    ohm_config_free(&config);
+    if (status < 0) {
+        fprintf(stderr, "%s\n", err.message);
+    }
+    return status >= 0;
+}
+
 // the tiny tasks as a set of 7 classes, and a run of two epochs with columns and one with elements
 static inline int priced_begin(void **state) {
     static uint8_t pixels[TINY_TASKS * TINY_TRAIN][TINY_BYTES];
@@ -41,21 +62,25 @@ static inline int priced_begin(void **state) {
         }
     }
     for (int m = 0; m < 2; m++) {
-        const char *const more[] = {
-            "data.set", scratch_path("set"), "data.classes", "0,1;2,3,4;5,6", "method.preset",
-            methods[m], "array.columns",     "20",           "train.epochs",  "2",
-            NULL};
-        ohm_config *config = tiny_config(more);
-        const ohm_learn_def def = {.run_folder = scratch_path(methods[m])};
-        ohm_error err = {0};
-        const ohm_status status = ohm_learn(config, &def, &err);
-        ohm_config_free(&config);
-        if (status < 0) {
-            fprintf(stderr, "%s\n", err.message);
+        if (!priced_learn(methods[m], methods[m], NULL)) {
             return 1;
         }
     }
     return 0;
+}
+
+// wear_before: a file of the scratch folder, or NULL; the writes of cells are kept
+static inline ohm_cost *priced_open_kept(const char *run, int64_t n_images,
+                                         const char *wear_before) {
+    ohm_cost *cost = NULL;
+    ohm_error err = {0};
+    const ohm_cost_def def = {.n_images = n_images,
+                              .wear_before = wear_before ? scratch_path(wear_before) : NULL,
+                              .keeps_wear = true};
+    if (ohm_cost_new(&cost, scratch_path(run), &def, &err) < 0) {
+        fail_msg("%s", err.message);
+    }
+    return cost;
 }
 
 static inline ohm_cost *priced_open(const char *run, int64_t n_images) {

@@ -10,133 +10,7 @@
 
 #include <math.h>
 
-#include "unit/hardware/priced_run.h"
-
-// A chip as it is: the level of every cell, and how often it was written.
-typedef struct {
-    uint8_t *level; // (n_arrays, rows, columns)
-    int64_t *writes;
-    int64_t set, reset, up, down, arrays_written;
-    int64_t set_pulses, reset_pulses, row_pulses;
-    double longest_s;
-} chip;
-
-static int64_t pulses_of(int levels, int top) {
-    return (128 * levels + top - 1) / top; // 128 pulses over the whole range, rounded up
-}
-
-// brings every cell of one array to where task t wants it
-static void program_array(chip *c, const ohm_cost *cost, int64_t array, int t, const float *w,
-                          bool is_reset) {
-    const ohmi_placed *place = cost->work->place;
-    const ohmi_place_array at = ohmi_place_array_at(place, array);
-    const ohmi_placed_layer *layer = &place->layers[at.layer];
-    const int64_t rows = place->def.rows, columns = place->def.columns;
-    const int top = (1 << place->def.cell_bits) - 1;
-    uint8_t *wanted = malloc((size_t)(rows * columns)), select[64];
-    uint8_t *cells = c->level + array * rows * columns;
-    int64_t *writes = c->writes + array * rows * columns;
-    bool has_column = false, has_changed = false;
-    double seconds = 0;
-    assert_non_null(wanted);
-    ohmi_place_levels(wanted, place, array, w);
-    ohmi_place_select(select, place, array, cost->work->tasks[t].on[at.layer]);
-    for (int64_t line = layer->reserved; line < columns; line++) {
-        has_column = has_column || (select[line / 8] >> (line % 8) & 1);
-    }
-    for (int64_t row = 0; row < at.n_rows; row++) {
-        int64_t longest[2] = {0};
-        for (int64_t line = 0; line < at.n_lines; line++) {
-            uint8_t *cell = &cells[row * columns + line];
-            const bool is_offset = line < layer->reserved;
-            const bool is_on = is_offset ? has_column : select[line / 8] >> (line % 8) & 1;
-            int next = *cell;
-            if (is_on) {
-                next = wanted[row * columns + line];
-            } else if (is_reset && !is_offset) {
-                next = 0;
-            }
-            const int change = next - *cell;
-            const int64_t n = pulses_of(abs(change), top);
-            c->set += change > 0;
-            c->reset += change < 0;
-            c->up += change > 0 ? change : 0;
-            c->down += change < 0 ? -change : 0;
-            c->set_pulses += change > 0 ? n : 0;
-            c->reset_pulses += change < 0 ? n : 0;
-            longest[change < 0] = n > longest[change < 0] ? n : longest[change < 0];
-            writes[row * columns + line] += change != 0;
-            has_changed = has_changed || change != 0;
-            *cell = (uint8_t)next;
-        }
-        c->row_pulses += longest[0] + longest[1];
-        seconds += 50e-9 * (double)(longest[0] + longest[1]);
-    }
-    c->arrays_written += has_changed;
-    c->longest_s = seconds > c->longest_s ? seconds : c->longest_s;
-    free(wanted);
-}
-
-// steps of a bill against the chip
-static void follow(const char *run, const int *tasks, int n_steps, const char *switches,
-                   const char *const *more) {
-    ohm_cost *cost = priced_open(run, 0);
-    ohm_bill *bill = priced_bill(cost, "xst-32nm", switches, more);
-    const ohmi_workload *work = cost->work;
-    const size_t n_cells =
-        (size_t)(work->place->n_arrays * work->place->def.rows * work->place->def.columns);
-    chip c = {.level = calloc(n_cells, 1), .writes = calloc(n_cells, sizeof *c.writes)};
-    const bool is_reset = bill->hardware.program.off == OHMI_OFF_RESET;
-    assert_true(c.level && c.writes);
-    assert_true(cost->moves.n_steps >= n_steps);
-    for (int s = 0; s < n_steps; s++) {
-        const ohmi_ledger_step *step = &bill->steps[s];
-        c.set = c.reset = c.up = c.down = c.arrays_written = 0;
-        c.set_pulses = c.reset_pulses = c.row_pulses = 0;
-        c.longest_s = 0;
-        for (int l = 0; l < work->n_layers; l++) {
-            const ohmi_placed_layer *layer = &work->place->layers[l];
-            const int64_t n = layer->k * layer->layout.run;
-            int8_t *codes = malloc((size_t)n);
-            float *w = malloc((size_t)n * sizeof *w);
-            assert_true(codes && w);
-            ohmi_workload_codes(codes, work, l, tasks[s]);
-            for (int64_t i = 0; i < n; i++) {
-                w[i] = (float)codes[i];
-            }
-            for (int64_t a = 0; a < layer->n_arrays; a++) {
-                program_array(&c, cost, layer->first_array + a, tasks[s], w, is_reset);
-            }
-            free(codes);
-            free(w);
-        }
-        assert_int_equal(cost->moves.steps[s].task, tasks[s]);
-        assert_int_equal(step->cells_set, c.set);
-        assert_int_equal(step->cells_reset, c.reset);
-        assert_int_equal(step->levels_up, c.up);
-        assert_int_equal(step->levels_down, c.down);
-        assert_int_equal(step->pulses_set, c.set_pulses);
-        assert_int_equal(step->pulses_reset, c.reset_pulses);
-        assert_int_equal(step->row_pulses, c.row_pulses);
-        assert_int_equal(cost->moves.steps[s].arrays_written, c.arrays_written);
-        assert_true(fabs(step->time_s - c.longest_s) <= 1e-9 * c.longest_s);
-    }
-    int64_t most = 0, sum = 0;
-    for (size_t i = 0; i < n_cells; i++) {
-        most = c.writes[i] > most ? c.writes[i] : most;
-        sum += c.writes[i];
-    }
-    // wear counts all steps once that are followed here
-    if (n_steps == cost->moves.n_steps) {
-        const double all = cost->moves.mean_learned + cost->moves.mean_switch;
-        assert_true((double)most <= cost->moves.most_learned + cost->moves.most_switch);
-        assert_true(fabs(all * (double)cost->moves.cells - (double)sum) < 0.5);
-    }
-    free(c.level);
-    free(c.writes);
-    ohm_bill_free(&bill);
-    ohm_cost_free(&cost);
-}
+#include "unit/hardware/followed_chip.h"
 
 static void test_chip(void **state) {
     (void)state;
@@ -144,11 +18,11 @@ static void test_chip(void **state) {
     static const char *const reset[] = {"program.off", "reset", NULL};
     static const char *const pairs[] = {"cell.sign",     "differential", "cell.bits", "1",
                                         "array.columns", "26",           NULL};
-    follow("xst", steps, 7, "2,1,3,2", NULL);
-    follow("xst", steps, 7, "2,1,3,2", reset);
-    follow("xst-element", steps, 7, "2,1,3,2", NULL);
-    follow("xst-element", steps, 7, "2,1,3,2", reset);
-    follow("xst-element", steps, 7, "2,1,3,2", pairs);
+    followed_chip("xst", steps, 7, "2,1,3,2", NULL);
+    followed_chip("xst", steps, 7, "2,1,3,2", reset);
+    followed_chip("xst-element", steps, 7, "2,1,3,2", NULL);
+    followed_chip("xst-element", steps, 7, "2,1,3,2", reset);
+    followed_chip("xst-element", steps, 7, "2,1,3,2", pairs);
 }
 
 // a repeated cycle is its passes one by one
