@@ -22,6 +22,7 @@
 #include "base/rng.h"
 #include "base/simd.h"
 #include "base/thread.h"
+#include "learn/elements.h"
 #include "learn/learner.h"
 #include "learn/optimiser.h"
 #include "learn/profile.h"
@@ -65,6 +66,19 @@ static uint8_t level_of(const job *j, int64_t u) {
     }
     const double s = j->learner->config->method.shift_slope * (double)j->units->power[u];
     return (uint8_t)ohmi_levels_nearest(levels, levels->place[levels->one] + s);
+}
+
+// Whether the masks are of single elements, on or off, without noise: elements.h has them.
+static bool has_elements(const job *j) {
+    return j->units->layout.span == 1 && j->units->layout.block == 1 && !j->units->power &&
+           !j->units->fresh && !(j->with_noise && j->learner->config->method.mask_noise);
+}
+
+// where a mask is on
+static float threshold_of(const job *j) {
+    return j->learner->config->method.estimator == OHMI_ESTIMATOR_NONE
+               ? -INFINITY
+               : (float)j->learner->config->method.mask_threshold;
 }
 
 // the code of a unit's scale
@@ -157,7 +171,12 @@ static void effective_work(void *context, int64_t begin, int64_t end, int thread
         const float *w = j->layer->w + first * run;
         float *w_eff = j->layer->w_eff + first * run;
         uint8_t *on = j->units->on + b * layout->n_groups;
-        for (int64_t g = 0; g < layout->n_groups; g++) {
+        const bool is_quick = !j->bits && has_elements(j);
+        if (is_quick) {
+            ohmi_elements_on(on, j->units->own + first * run, j->units->mask + first * run, run,
+                             j->t, threshold_of(j));
+        }
+        for (int64_t g = 0; !is_quick && g < layout->n_groups; g++) {
             const int64_t u = b * layout->n_groups + g;
             const uint8_t was_on = on[g];
             on[g] = j->bits ? ohmi_levels_code(&j->learner->levels, j->bits, u) : code_of(j, u);
@@ -312,6 +331,47 @@ static double scale_gradient(const job *j, int64_t u) {
     return sum * (double)(j->grid->n_levels > 0 ? j->units->lsb : 1.0f);
 }
 
+// steps the elements of outputs begin .. end-1
+static void update_elements(const job *j, int64_t begin, int64_t end) {
+    const ohmi_config *config = j->learner->config;
+    const ohmi_units *units = j->units;
+    const ohmi_layer *layer = j->layer;
+    const int64_t run = units->layout.run;
+    const bool is_gumbel = config->method.estimator == OHMI_ESTIMATOR_GUMBEL;
+    const bool is_rounded = j->grid->n_levels > 0;
+    const ohmi_elements_rule rule = {
+        .weights = j->skip_weights ? NULL : &j->weights,
+        .masks = j->has_masks ? &j->masks : NULL,
+        .t = j->t,
+        .lsb = is_rounded ? units->lsb : 1.0f,
+        .threshold = threshold_of(j),
+        .slope =
+            is_gumbel ? (float)(config->method.mask_slope / config->method.mask_temperature) : 0.0f,
+    };
+    for (int64_t at = begin * run; at < end * run; at += OHMI_ELEMENTS_AT_ONCE) {
+        const int64_t rest = end * run - at;
+        const ohmi_elements e = {
+            .own = units->own + at,
+            .dw = layer->dw + at,
+            .w = layer->w + at,
+            .velocity = units->velocity + at,
+            .square = units->square ? units->square + at : NULL,
+            .mask = units->mask + at,
+            .mask_mean = units->mask_mean + at,
+            .mask_square = units->mask_square + at,
+            .n = rest < OHMI_ELEMENTS_AT_ONCE ? rest : OHMI_ELEMENTS_AT_ONCE,
+        };
+        float q[OHMI_ELEMENTS_AT_ONCE];
+        if (rule.masks && is_rounded) {
+            ohmi_grid_round_weights(q, e.w, e.n, units->lsb, j->grid);
+        }
+        if (rule.masks && units->profile) {
+            ohmi_profile_apply(q, at, e.n, units->profile);
+        }
+        ohmi_elements_step(&e, is_rounded ? q : e.w, &rule);
+    }
+}
+
 // steps the units of blocks begin .. end-1 of outputs: own weights by SGD, masks of earlier tasks
 // by Adam
 static void update_work(void *context, int64_t begin, int64_t end, int thread) {
@@ -319,6 +379,10 @@ static void update_work(void *context, int64_t begin, int64_t end, int thread) {
     const job *j = context;
     const ohmi_layout *layout = &j->units->layout;
     ohmi_units *units = j->units;
+    if (has_elements(j)) {
+        update_elements(j, begin, end);
+        return;
+    }
     for (int64_t u = begin * layout->n_groups; u < end * layout->n_groups; u++) {
         const uint8_t own = units->own[u];
         if (own == j->t + 1 && !j->skip_weights) {
