@@ -48,6 +48,14 @@ typedef enum {
 } ohmi_coding;
 typedef enum { OHMI_HEADS_CROSSBAR, OHMI_HEADS_DIGITAL } ohmi_heads;
 typedef enum { OHMI_ADC_IDEAL, OHMI_ADC_FULL, OHMI_ADC_CALIBRATED } ohmi_adc_range;
+typedef enum { OHMI_OPERAND_ACTIVATION, OHMI_OPERAND_ERROR } ohmi_operand;
+typedef enum { OHMI_ROWS_FIXED, OHMI_ROWS_ROTATE } ohmi_row_use;
+typedef enum {
+    OHMI_WRITE_CELL,
+    OHMI_WRITE_ROW,
+    OHMI_WRITE_COLUMN,
+    OHMI_WRITE_ARRAY
+} ohmi_write_unit;
 typedef enum { OHMI_EVALUATE_ALL, OHMI_EVALUATE_OWN } ohmi_evaluate_what;
 
 typedef struct {
@@ -241,6 +249,25 @@ typedef struct ohmi_config {
         bool stuck; // repair.stuck: digital correction of stuck cells
         bool range; // repair.range: converters calibrated on each chip
     } repair;
+
+    struct {
+        bool baseline;               // insitu.baseline: also train plainly
+        ohmi_operand operand;        // insitu.operand: what is programmed for gradients
+        ohmi_row_use rows;           // insitu.rows: which word lines it takes
+        int64_t error_bits;          // insitu.error_bits: 0 = float, counted as 16
+        bool compare;                // insitu.compare: before writing
+        double activation, error;    // insitu.activation, insitu.error: thresholds of rows
+        bool drop_errors;            // insitu.drop_errors: also on their way back
+        double weight;               // insitu.weight: threshold of updates, in codes
+        ohmi_write_unit weight_unit; // insitu.weight_unit: what is written as one
+    } insitu;
+
+    struct {
+        double read_j, read_s;     // machine.read_energy, machine.read_time: of a bit in a cell
+        double write_j, write_s;   // machine.write_energy, machine.write_time: of a pulse
+        double endurance;          // machine.endurance: writes of a cell
+        double gpu_w, gpu_flop_hz; // machine.gpu_power, machine.gpu_rate: sustained
+    } machine;
 } ohmi_config;
 
 #endif

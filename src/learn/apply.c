@@ -125,7 +125,9 @@ static void level_elements(float *w_eff, const uint8_t *on, int64_t n, const ohm
 
 // one unit, or a row of elements: rounded, or as it is
 static void round_run(float *w_eff, const float *w, int64_t n, const job *j) {
-    if (j->grid->n_levels > 0) {
+    if (j->units->cells && j->grid->n_levels > 0 && !j->grid->is_smooth) {
+        memcpy(w_eff, j->units->cells + (w - j->layer->w), (size_t)n * sizeof *w_eff);
+    } else if (j->grid->n_levels > 0) {
         ohmi_grid_round_weights(w_eff, w, n, j->units->lsb, j->grid);
         if (j->units->profile && !j->grid->is_smooth) {
             ohmi_profile_apply(w_eff, w - j->layer->w, n, j->units->profile);
@@ -319,7 +321,9 @@ static double scale_gradient(const job *j, int64_t u) {
         const float *w = j->layer->w + offset, *dw = j->layer->dw + offset;
         for (int64_t at = 0; at < length; at += 128) {
             const int64_t n = length - at < 128 ? length - at : 128;
-            if (j->grid->n_levels > 0) {
+            if (j->units->cells && j->grid->n_levels > 0) {
+                memcpy(code, j->units->cells + offset + at, (size_t)n * sizeof *code);
+            } else if (j->grid->n_levels > 0) {
                 ohmi_grid_round_weights(code, w + at, n, j->units->lsb, j->grid);
             }
             if (j->units->profile) {

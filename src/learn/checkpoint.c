@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "file/safetensors.h"
 #include "learn/phases.h"
+#include "learn/rider.h"
 
 // numbers of an ohmi_learned before the digest, in order, as stored in state/results
 enum { N_RESULTS = 6 + 4 };
@@ -106,6 +107,7 @@ static ohm_status list_new(list *l, const ohmi_learner *learner, ohm_error *err)
     const int n_layers = learner->network->n_layers;
     l->n = 0;
     l->room = 24 + n_layers * 20 + learner->n_tasks * (3 * n_layers + 2);
+    l->room += learner->rider ? learner->rider->views(learner->rider->context, NULL) : 0;
     l->views = ohmi_alloc((size_t)l->room, sizeof *l->views);
     l->results = ohmi_alloc((size_t)learner->n_tasks * N_RESULTS, sizeof(double));
     l->spent = ohmi_alloc((size_t)learner->n_tasks * N_SPENT, sizeof(double));
@@ -169,6 +171,9 @@ static void add_training(list *l, const ohmi_learner *learner, int i) {
 // everything but position and results, which a reader needs first
 static void add_all(list *l, const ohmi_learner *learner, bool with_training) {
     const ohmi_network *network = learner->network;
+    if (learner->rider && with_training) {
+        l->n += learner->rider->views(learner->rider->context, l->views + l->n);
+    }
     const bool in_training = learner->position.is_started > 0 && with_training;
     for (int i = 0; i < network->n_layers; i++) {
         const ohmi_layer *layer = &network->layers[i];
@@ -266,12 +271,35 @@ ohm_status ohmi_checkpoint_save(const ohmi_learner *learner, const char *path,
         sum += crc_of(&l.views[i]);
     }
     (void)snprintf(crc, sizeof crc, "%08" PRIx32, sum);
-    const char *const metadata[] = {
-        "config", config_text, "crc32", crc, "model", learner->network->model, "schema", "1", NULL};
+    const char *const rider = learner->rider ? "rider" : NULL; // the last pair, or none
+    const char *const metadata[] = {"config", config_text,
+                                    "crc32",  crc,
+                                    "model",  learner->network->model,
+                                    "schema", "1",
+                                    rider,    learner->rider ? learner->rider->name : NULL,
+                                    NULL};
     OHM_TRY(ohmi_tensors_save(path, l.views, l.n, metadata, err));
 
 done:
     list_free(&l);
+    return status;
+}
+
+// training goes on with what it began with
+static ohm_status check_rider(const ohmi_learner *learner, const ohmi_tensors *file,
+                              const char *path, ohm_error *err) {
+    const char *there = ohmi_tensors_metadata(file, "rider");
+    const char *wanted = learner->rider ? learner->rider->name : NULL;
+    if (there == wanted || (there && wanted && strcmp(there, wanted) == 0)) {
+        return OHM_OK;
+    }
+    ohm_status status = ohmi_fail(err, OHM_ERR_CONFIG, "the run that is there was begun by '%.40s'",
+                                  there ? there : "learn");
+    ohmi_place(err, path, 0, 0);
+    ohmi_hint(err,
+              "go on with 'ohmwise %.40s', name another folder with --out, or discard the run "
+              "with --force",
+              there ? there : "learn");
     return status;
 }
 
@@ -400,6 +428,9 @@ ohm_status ohmi_checkpoint_load(ohmi_learner *learner, const char *path, bool wi
     list l = {0};
     OHM_TRY(ohmi_tensors_open(&file, path, err));
     OHM_TRY(check_sum(file, path, err));
+    if (with_training) {
+        OHM_TRY(check_rider(learner, file, path, err));
+    }
     OHM_TRY(list_new(&l, learner, err));
 
     // where training stood says which tasks the file has

@@ -12,8 +12,10 @@
 //   state/position, results, matrix   float64: where training stands, what was measured
 //   state/phase, spent            float64: phases of the task; epochs and ratio pruned, a task
 //   state/parameter_velocity, parameter_square, kept_trainable, kept_statistics
-// Metadata: schema, model, config (resolved YAML), crc32: sum over the tensors of the CRC-32 of
-// name and data, modulo 2^32, as 8 hex digits. The bytes depend on the state only.
+//   what a rider keeps (rider.h): insitu/...
+// Metadata: schema, model, config (resolved YAML), rider (its name, where there is one), crc32: sum
+// over the tensors of the CRC-32 of name and data, modulo 2^32, as 8 hex digits. The bytes depend
+// on the state only.
 #ifndef OHMI_CHECKPOINT_H
 #define OHMI_CHECKPOINT_H
 

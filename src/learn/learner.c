@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "learn/adapt.h"
 #include "learn/profile.h"
+#include "learn/rider.h"
 #include "learn/wear.h"
 
 // initial deviation of weights that no batch norm follows, the linear layers of a VGG: N(0, 0.01)
@@ -510,6 +511,9 @@ void ohmi_learner_fit_backbone(ohmi_learner *learner, int layer) {
 void ohmi_learner_finish(ohmi_learner *learner, int t) {
     ohmi_learned *task = &learner->learned[t];
     const ohmi_levels *levels = &learner->levels;
+    if (learner->rider) {
+        learner->rider->freeze(learner->rider->context, learner);
+    }
     task->columns_new = task->columns_on = 0;
     ohmi_learner_prepare(learner, t, false);
     for (int i = 0; i < learner->network->n_layers; i++) {

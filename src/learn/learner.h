@@ -55,6 +55,7 @@ typedef struct {
     float *square;      // Adam's second moment; NULL with SGD             (n_weights)
     int64_t budget;     // units of the task in training
     struct ohmi_profile *profile; // faults of a chip to learn around (profile.h); NULL = none
+    const float *cells; // codes that arrays hold, instead of those of w (n_weights); NULL = none
     float *spare; // how little its cells were written before (wear.h); NULL = all alike (n_units)
     float lsb;    // worth of one weight code, fixed with the first task
     int made_for; // 1-based task in training whose weights w_eff holds; 0 = none
@@ -139,6 +140,7 @@ typedef struct {
     float *kept_trainable;      // parameters of the kept state           (max_trainable)
     float *kept_statistics;     //                                       (network->n_statistics)
     struct ohmi_adapt *adapt;   // noise injected in training (adapt.h); NULL = none
+    const struct ohmi_rider *rider; // what goes along with training (rider.h); NULL = none
     ohmi_step_times times;
     float head_top; // largest weight code of the classifiers; 0 = float
     bool is_quantised;

@@ -6,6 +6,7 @@
 
 #include "base/fail.h"
 #include "learn/evaluate.h"
+#include "learn/rider.h"
 
 static const double pi = 3.14159265358979323846;
 
@@ -111,6 +112,9 @@ static void prune_along(ohmi_learner *learner, int t) {
 static ohm_status measure(double *accuracy, ohmi_learner *learner, int t, const ohmi_images *images,
                           ohm_error *err) {
     ohmi_evaluation e;
+    if (learner->rider) {
+        learner->rider->refresh(learner->rider->context, learner);
+    }
     ohmi_learner_prepare(learner, t, false);
     const ohm_status status =
         ohmi_measure_images(&e, learner, t, images, learner->is_quantised, NULL, err);

@@ -10,6 +10,7 @@
 #include "base/simd.h"
 #include "learn/optimiser.h"
 #include "learn/phases.h"
+#include "learn/rider.h"
 #include "network/whole.h"
 
 // 0, or NaN when one of n numbers is not finite: 0 v is 0 for all others
@@ -124,6 +125,9 @@ ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch, ohm_e
     if (phase->before) {
         phase->before(learner, t);
     }
+    if (learner->rider && p->batch < 0.5) {
+        learner->rider->refresh(learner->rider->context, learner);
+    }
     ohmi_learner_prepare(learner, t, true);
     learner->times.mask_s += ohmi_now_s() - start;
     OHM_TRY(run_batch(learner, batch, sums, err));
@@ -134,6 +138,9 @@ ohm_status ohmi_train_step(ohmi_learner *learner, const ohmi_batch *batch, ohm_e
     ohmi_learner_update(learner, t, lr, mask_lr, is_replaced);
     if (phase->after) {
         phase->after(learner, t);
+    }
+    if (learner->rider) {
+        learner->rider->after_step(learner->rider->context, learner);
     }
     learner->times.optimiser_s += ohmi_now_s() - start;
 

@@ -34,6 +34,7 @@
 #include "learn/learner.h"
 #include "learn/optimiser.h"
 #include "learn/phases.h"
+#include "learn/rider.h"
 #include "learn/run_folder.h"
 #include "learn/step.h"
 #include "learn/task_file.h"
@@ -49,6 +50,7 @@ typedef struct {
     ohmi_learner *learner;
     ohmi_loader *loader;
     ohmi_run_folder run;
+    const ohmi_rider *rider;     // NULL = none
     double checkpoint_s;         // when this process last saved
     double trained_s, n_trained; // of this process: time in steps, images
     bool is_identical;           // every earlier task gave the same logits again
@@ -134,6 +136,12 @@ static ohm_status row(trainer *r, const char *split, const char *name, double va
                         split, name, value, unit, err);
 }
 
+// a row of what a rider has counted
+static ohm_status rider_row(void *context, const char *split, const char *name, double value,
+                            const char *unit, ohm_error *err) {
+    return row(context, split, name, value, unit, err);
+}
+
 // what a run ends with that was asked to stop and has saved
 static ohm_status stopped(trainer *r, ohm_error *err) {
     const ohmi_position *p = &r->learner->position;
@@ -197,6 +205,9 @@ static ohm_status train_epoch(trainer *r, ohm_error *err) {
                                     NULL, err));
         OHM_TRY(row(r, "validation", "loss", held_out.loss, "nat", err));
         OHM_TRY(row(r, "validation", "accuracy", held_out.accuracy, "1", err));
+    }
+    if (r->rider) {
+        OHM_TRY(r->rider->after_epoch(r->rider->context, l, rider_row, r, err));
     }
     (void)tell(r, OHM_EVENT_EPOCH, NULL);
     l->phase.train_accuracy = p->n_seen > 0 ? p->n_right / p->n_seen : 0;
@@ -350,6 +361,10 @@ static ohm_status open_run(trainer *r, const ohm_config *config, bool *has_check
     ohm_status status = OHM_OK;
     char path[1024];
     OHM_TRY(begin_with_backbone(r->learner, r->def, err));
+    if (r->rider) {
+        OHM_TRY(r->rider->begin(r->rider->context, r->learner, err));
+        r->learner->rider = r->rider;
+    }
     OHM_TRY(ohmi_run_open(&r->run, r->def->run_folder, config, r->learner->n_tasks, r->def->force,
                           has_checkpoint, err));
     if (*has_checkpoint) {
@@ -391,6 +406,7 @@ typedef struct {
     ohm_config *config;
     const ohm_learn_def *def;
     const ohmi_tasks *tasks;
+    const ohmi_rider *rider;
 } lesson;
 
 static ohm_status begin(trainer *r, ohm_config *config, const ohmi_tasks *tasks,
@@ -420,7 +436,11 @@ static ohm_status learn_part(void *context, const ohm_communicator *parts, ohm_e
     ohm_status status = OHM_OK;
     const lesson *common = context;
     ohm_learn_def def = *common->def;
-    trainer r = {.def = &def, .parts = parts, .is_first = parts->rank == 0, .is_identical = true};
+    trainer r = {.def = &def,
+                 .parts = parts,
+                 .is_first = parts->rank == 0,
+                 .is_identical = true,
+                 .rider = common->rider};
     bool has_checkpoint = false;
     ohmi_c_locale locale = ohmi_c_locale_enter();
     r.config = ohmi_config_values(common->config);
@@ -506,6 +526,11 @@ static ohm_status check_same(const ohm_communicator *processes, const ohm_config
 }
 
 ohm_status ohm_learn(ohm_config *config, const ohm_learn_def *def, ohm_error *err) {
+    return ohmi_learn_with(config, def, NULL, err);
+}
+
+ohm_status ohmi_learn_with(ohm_config *config, const ohm_learn_def *def, const ohmi_rider *rider,
+                           ohm_error *err) {
     ohm_status status = OHM_OK;
     ohmi_tasks *tasks = NULL;
     const ohm_communicator *processes =
@@ -521,7 +546,12 @@ ohm_status ohm_learn(ohm_config *config, const ohm_learn_def *def, ohm_error *er
     OHM_TRY(ohm_communicator_agree(processes,
                                    ohmi_tasks_load(&tasks, values, def->data_folder, err), err));
     OHM_TRY(ohm_communicator_agree(processes, check_same(processes, config, tasks, err), err));
-    lesson common = {config, def, tasks};
+    if (rider && n_parts * processes->size > 1) {
+        status = ohmi_fail(err, OHM_ERR_UNSUPPORTED, "'%s' learns no batch in parts", rider->name);
+        ohmi_hint(err, "set 'train.parts' to 0 and start one process");
+        goto done;
+    }
+    lesson common = {config, def, tasks, rider};
     status = n_parts > 1 ? ohmi_team_run(processes, n_parts, learn_part, &common, err)
                          : learn_part(&common, processes, err);
 done:

@@ -100,6 +100,13 @@ typedef struct ohmi_integer_pass ohmi_integer_pass;
 typedef void ohmi_product(void *context, float *y, const float *x, const ohmi_conv *shape,
                           int layer, int n);
 
+// What becomes of the errors of a layer before they are multiplied. dy (p, q, n_pad, k_pad): the
+// gradient of the layer's sums up to a factor; may be changed, and then goes on to the layer before
+// as it is left. x (h, w, n_pad, c_pad): its inputs. layer: index into layers. n images count.
+// Returns what the product with x takes, dy or a buffer of the context's own of the same shape.
+typedef const float *ohmi_error_hook(void *context, float *dy, const float *x,
+                                     const ohmi_conv *shape, int layer, int n);
+
 // The whole batch of which a network learns a part (whole.h).
 typedef struct {
     const ohm_communicator *parts; // borrowed; NULL = there are none
@@ -116,6 +123,8 @@ typedef struct {
     const ohmi_kernels *kernels;
     ohmi_product *product; // of forward passes, in place of kernels->forward; NULL = none
     void *product_context;
+    ohmi_error_hook *error_hook; // of backward passes; NULL = none
+    void *error_context;
     ohmi_grid activation_grid; // n_levels = 0: activations are float
     float head_top;            // largest head weight code, 127; 0 = float head
     int64_t head_offset;       // trainable parameters before the head

@@ -196,11 +196,12 @@ static void scale_all(float *y, const float *x, float scale, int64_t n) {
 // Sends a gradient dy, which is real when multiplied with dy_scale, to the weights and the input of
 // a convolution. dw is real when its products, of dy as it is and codes, are multiplied with
 // dw_scale.
+// dy_weight: what the product with the inputs takes for dy.
 static void conv_backward(ohmi_network *network, const ohmi_conv *shape, const float *dy,
-                          float dy_scale, ohmi_node *input, float *dw, float dw_scale,
-                          const float *w, float step_w, bool *is_written) {
+                          const float *dy_weight, float dy_scale, ohmi_node *input, float *dw,
+                          float dw_scale, const float *w, float step_w, bool *is_written) {
     double start = ohmi_now_s();
-    network->kernels->backward_weight(dw, input->value, dy, shape, network->work);
+    network->kernels->backward_weight(dw, input->value, dy_weight, shape, network->work);
     scale_all(dw, NULL, dw_scale, (int64_t)shape->k * shape->c * shape->r * shape->s);
     network->times.conv_weight_s += ohmi_now_s() - start;
     if (!input->gradient) {
@@ -228,8 +229,8 @@ static void head_backward(ohmi_network *network, const ohmi_node *node, int n, b
     float *dw = network->d_trainable + network->head_offset;
     float *db = dw + n_classes * network->head_inputs;
     const ohmi_conv shape = ohmi_head_shape(network);
-    conv_backward(network, &shape, network->d_logits, 1, input, dw, input->step, network->head_w,
-                  network->head_step, is_written);
+    conv_backward(network, &shape, network->d_logits, network->d_logits, 1, input, dw, input->step,
+                  network->head_w, network->head_step, is_written);
     for (int64_t k = 0; k < n_classes; k++) {
         double sum = 0;
         for (int64_t i = 0; i < n; i++) {
@@ -267,8 +268,13 @@ void ohmi_network_backward(ohmi_network *network, int n) {
         case OHMI_NODE_CONV: {
             ohmi_layer *layer = &network->layers[node->layer];
             const float dw_scale = is_folded[i] ? 1.0f : input->step * node->gradient_scale;
-            conv_backward(network, &layer->shape, node->gradient, node->gradient_scale, input,
-                          layer->dw, dw_scale, layer->w_eff, layer->step, input_written);
+            const float *dy_weight =
+                network->error_hook
+                    ? network->error_hook(network->error_context, node->gradient, input->value,
+                                          &layer->shape, node->layer, n)
+                    : node->gradient;
+            conv_backward(network, &layer->shape, node->gradient, dy_weight, node->gradient_scale,
+                          input, layer->dw, dw_scale, layer->w_eff, layer->step, input_written);
             break;
         }
         case OHMI_NODE_NORM: {

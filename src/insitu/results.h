@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// insitu.json: what training on crossbars took; every key is described in docs/insitu.md.
+#ifndef OHMI_INSITU_RESULTS_H
+#define OHMI_INSITU_RESULTS_H
+
+#include <jansson.h>
+
+#include "insitu/price.h"
+
+// What is said of everything that comes from here.
+extern const char ohmi_insitu_reconstruction[];
+
+// One training. Reads the accuracies of folder/metrics.json. For json_decref; NULL when memory is
+// out or the file cannot be read.
+json_t *ohmi_insitu_training(const ohmi_insitu_chip *chip, const ohmi_config *config,
+                             const char *folder);
+
+// Writes folder/insitu.json, and enters what it is and its ratios into folder/metrics.json.
+// plain: NULL = there is none. Takes both.
+OHM_NODISCARD ohm_status ohmi_insitu_write(const char *folder, json_t *trained, json_t *plain,
+                                           ohm_error *err);
+
+#endif
