@@ -529,67 +529,7 @@ static const ohmi_field fields[] = {
      "calibrate converters on each chip as it is, not once on one with nothing wrong",
      "own choice"},
 
-    {"insitu.baseline", OHMI_FIELD_BOOL, AT(insitu.baseline), "true", 0, 0, false, NULL, "",
-     "also train plainly on the same machine, nothing left out, in the folder 'plain' of the run",
-     "own choice"},
-    {"insitu.operand", OHMI_FIELD_CHOICE, AT(insitu.operand), "activation", 0, 0, false, operands,
-     "",
-     "what is programmed into arrays to form gradients of weights, a row a position of an image: "
-     "activation = the inputs of that position, and errors are driven; error = the other way round",
-     "PipeLayer programs activations"},
-    {"insitu.rows", OHMI_FIELD_CHOICE, AT(insitu.rows), "fixed", 0, 0, false, row_uses, "",
-     "word lines that the operand takes: fixed = each position of an image has its own; rotate = "
-     "the next one in turn, so that all wear alike",
-     "own choice"},
-    {"insitu.error_bits", OHMI_FIELD_INTEGER, AT(insitu.error_bits), "16", 2, 16, true, NULL,
-     "bits",
-     "bits of an error with its sign, of a range that is a layer's largest error of the batch; 0 = "
-     "not rounded, and counted as 16",
-     "PipeLayer: 16 bits"},
-    {"insitu.compare", OHMI_FIELD_BOOL, AT(insitu.compare), "true", 0, 0, false, NULL, "",
-     "compare cells with what they hold, and change only those that differ, by the difference; "
-     "false = each cell of what is written is erased and set",
-     "IWE, reconstruction"},
-    {"insitu.activation", OHMI_FIELD_NUMBER, AT(insitu.activation), "0", 0, 1, false, NULL, "part",
-     "rows whose largest activation is below this part of the range are neither programmed nor "
-     "driven; 0 = none are left out",
-     "IWE, reconstruction"},
-    {"insitu.error", OHMI_FIELD_NUMBER, AT(insitu.error), "0.001", 0, 1, false, NULL, "part",
-     "rows whose largest error is below this part of the layer's largest of the batch are neither "
-     "programmed nor driven; 0 = none are left out",
-     "IWE, reconstruction"},
-    {"insitu.drop_errors", OHMI_FIELD_BOOL, AT(insitu.drop_errors), "false", 0, 0, false, NULL, "",
-     "errors below 'insitu.error' are not driven into the transposed weights either, and so do not "
-     "reach the layers before",
-     "own choice"},
-    {"insitu.weight", OHMI_FIELD_NUMBER, AT(insitu.weight), "0.5", 0, 1000, false, NULL, "codes",
-     "mean distance of the weights of a unit from what its cells hold from which on it is written; "
-     "what is not written stays in a digital accumulator",
-     "IWE, reconstruction: half a level"},
-    {"insitu.weight_unit", OHMI_FIELD_CHOICE, AT(insitu.weight_unit), "cell", 0, 0, false,
-     write_units, "",
-     "what 'insitu.weight' decides on: cell = each weight; row, column = those of a word line, of "
-     "an output in an array; array = all of an array",
-     "IWE, reconstruction"},
-
-    {"machine.read_energy", OHMI_FIELD_NUMBER, AT(machine.read_j), "1.08e-12", 0, 1, false, NULL,
-     "J", "energy of one cell read with an input bit of 1",
-     "PipeLayer: 1.08 pJ a spike, read here as one through a cell"},
-    {"machine.read_time", OHMI_FIELD_NUMBER, AT(machine.read_s), "2.931e-08", 1e-15, 1, false, NULL,
-     "s", "time of one input bit of an array", "PipeLayer: 29.31 ns a spike"},
-    {"machine.write_energy", OHMI_FIELD_NUMBER, AT(machine.write_j), "3.91e-09", 0, 1, false, NULL,
-     "J", "energy of one pulse that moves a cell by one level",
-     "PipeLayer: 3.91 nJ a spike, read here as one of a cell"},
-    {"machine.write_time", OHMI_FIELD_NUMBER, AT(machine.write_s), "5.088e-08", 1e-15, 1, false,
-     NULL, "s", "time of one pulse, of all cells of a word line at once",
-     "PipeLayer: 50.88 ns a spike"},
-    {"machine.endurance", OHMI_FIELD_NUMBER, AT(machine.endurance), "1.0e+09", 1, 1e18, false, NULL,
-     "writes", "writes that a cell bears", "own choice; HfO2 cells are published with 1e6 to 1e12"},
-    {"machine.gpu_power", OHMI_FIELD_NUMBER, AT(machine.gpu_w), "180", 0, 1e5, false, NULL, "W",
-     "power of a GPU that trains the same network", "own choice: a card of 2016"},
-    {"machine.gpu_rate", OHMI_FIELD_NUMBER, AT(machine.gpu_flop_hz), "2.66e+12", 1, 1e18, false,
-     NULL, "FLOP/s", "operations that it sustains, a multiplication and an addition counted as two",
-     "own choice: 30 % of 8.87 TFLOP/s"},
+#include "config/fields_insitu.h"
 };
 
 #define N_FIELDS ((int)(sizeof fields / sizeof *fields))
