@@ -9,6 +9,7 @@
 #include "ohmwise/config.h"
 #include "ohmwise/learn.h"
 #include "ohmwise/status.h"
+#include "ohmwise/system.h"
 
 // Learns all tasks of a config on crossbars, as ohm_learn does, with the keys of the sections
 // insitu, machine and array; where insitu.baseline is true, then once more plainly, nothing left
@@ -20,5 +21,11 @@
 // begins.
 OHM_API OHM_NODISCARD ohm_status ohm_insitu(const ohm_config *config, const ohm_learn_def *def,
                                             ohm_error *err);
+
+// Times training steps of a dense 4-bit network as ohm_learn makes them, on crossbars, and on these
+// plainly, in turn; "part_of_learn" is the median of images a second over those of the step of
+// learn beside it. As the benchmarks of ohmwise/system.h; OHM_ERR_ARGUMENT for def->way.
+OHM_API OHM_NODISCARD ohm_status ohm_bench_insitu(char **json, const ohm_bench_def *def,
+                                                  ohm_error *err);
 
 #endif

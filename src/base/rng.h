@@ -39,6 +39,10 @@ typedef enum {
     OHMI_RNG_ADC_OFFSET = 44,    // of a column's converter
     OHMI_RNG_PROGRAM_LEVEL = 45, // measured deviation of a level
     OHMI_RNG_NIA = 46,           // noise injected in training; task, place = layer and step
+    OHMI_RNG_PULSE = 47,         // noise of a cell's write; place = layer, task = its writes
+    OHMI_RNG_CURVE_UP = 48,      // bend of a cell's pulses up; place = layer
+    OHMI_RNG_CURVE_DOWN = 49,    // likewise down
+    OHMI_RNG_STUCK_TRAINED = 50, // stuck cells of a chip that is trained; place = layer
     OHMI_RNG_TEST = 99,          // tests only
 } ohmi_rng_purpose;
 

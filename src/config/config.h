@@ -49,6 +49,12 @@ typedef enum {
 typedef enum { OHMI_HEADS_CROSSBAR, OHMI_HEADS_DIGITAL } ohmi_heads;
 typedef enum { OHMI_ADC_IDEAL, OHMI_ADC_FULL, OHMI_ADC_CALIBRATED } ohmi_adc_range;
 typedef enum { OHMI_OPERAND_ACTIVATION, OHMI_OPERAND_ERROR } ohmi_operand;
+typedef enum {
+    OHMI_BUDGET_NONE,
+    OHMI_BUDGET_ENERGY,
+    OHMI_BUDGET_WRITES,
+    OHMI_BUDGET_LIFETIME
+} ohmi_budget_kind;
 typedef enum { OHMI_ROWS_FIXED, OHMI_ROWS_ROTATE } ohmi_row_use;
 typedef enum {
     OHMI_WRITE_CELL,
@@ -260,6 +266,14 @@ typedef struct ohmi_config {
         bool drop_errors;            // insitu.drop_errors: also on their way back
         double weight;               // insitu.weight: threshold of updates, in codes
         ohmi_write_unit weight_unit; // insitu.weight_unit: what is written as one
+        double activation_ratio;     // insitu.activation_ratio: part of the rows to leave out
+        double error_ratio;          // insitu.error_ratio: likewise; 0 = by threshold
+        ohmi_budget_kind budget;     // insitu.budget: what error_ratio is steered by
+        double budget_value;         // insitu.budget_value
+        int64_t every;               // insitu.every: batches between two choices of thresholds
+        double curve_up, curve_down; // insitu.curve_up, insitu.curve_down: bend of pulses
+        double curve_spread;         // insitu.curve_spread: deviation of both among cells
+        double pulse_noise;          // insitu.pulse_noise: deviation of a pulse, in levels
     } insitu;
 
     struct {
@@ -267,6 +281,7 @@ typedef struct ohmi_config {
         double write_j, write_s;   // machine.write_energy, machine.write_time: of a pulse
         double endurance;          // machine.endurance: writes of a cell
         double gpu_w, gpu_flop_hz; // machine.gpu_power, machine.gpu_rate: sustained
+        int64_t vectors;           // machine.vectors: in turn on one copy; 0 = one copy
     } machine;
 } ohmi_config;
 

@@ -56,6 +56,7 @@ static const char *const codings[] = {"offset", "offset_digital", "differential"
 static const char *const heads[] = {"crossbar", "digital", NULL};
 static const char *const adc_ranges[] = {"ideal", "full", "calibrated", NULL};
 static const char *const operands[] = {"activation", "error", NULL};
+static const char *const budgets[] = {"none", "energy", "writes", "lifetime", NULL};
 static const char *const row_uses[] = {"fixed", "rotate", NULL};
 static const char *const write_units[] = {"cell", "row", "column", "array", NULL};
 static const char *const evaluations[] = {"all", "own", NULL};

@@ -44,6 +44,37 @@
      "what 'insitu.weight' decides on: cell = each weight; row, column = those of a word line, of "
      "an output in an array; array = all of an array",
      "IWE, reconstruction"},
+    {"insitu.activation_ratio", OHMI_FIELD_NUMBER, AT(insitu.activation_ratio), "0", 0, 0.99, false,
+     NULL, "part",
+     "part of a layer's rows to leave out by their activations: the threshold is that quantile of a "
+     "batch; 0 = 'insitu.activation' is the threshold",
+     "IWE, reconstruction"},
+    {"insitu.error_ratio", OHMI_FIELD_NUMBER, AT(insitu.error_ratio), "0", 0, 0.99, false, NULL,
+     "part",
+     "part of a layer's rows to leave out by their errors: the threshold is that quantile of a "
+     "batch, relative to its largest error; 0 = 'insitu.error' is the threshold",
+     "IWE, reconstruction"},
+    {"insitu.budget", OHMI_FIELD_CHOICE, AT(insitu.budget), "none", 0, 0, false, budgets, "",
+     "what steers 'insitu.error_ratio', the same of all layers: energy = 'insitu.budget_value' J an "
+     "image; writes = so many cells written an image; lifetime = so many epochs at least",
+     "own choice"},
+    {"insitu.budget_value", OHMI_FIELD_NUMBER, AT(insitu.budget_value), "1", 1e-15, 1e18, false,
+     NULL, "", "the budget, in the unit that 'insitu.budget' says", "own choice"},
+    {"insitu.every", OHMI_FIELD_INTEGER, AT(insitu.every), "20", 1, 1e9, false, NULL, "batches",
+     "batches from one choice of thresholds by ratio or budget to the next", "own choice"},
+    {"insitu.curve_up", OHMI_FIELD_NUMBER, AT(insitu.curve_up), "0", -20, 20, false, NULL, "",
+     "bend a of pulses that raise a weight's cell: after a part x of all pulses it is at "
+     "(1 - exp(-a x)) / (1 - exp(-a)) of its range; 0 = straight",
+     "off unless asked for; the curve is NeuroSim's"},
+    {"insitu.curve_down", OHMI_FIELD_NUMBER, AT(insitu.curve_down), "0", -20, 20, false, NULL, "",
+     "the same of pulses that lower it, counted from the top; another than 'insitu.curve_up' is an "
+     "asymmetry",
+     "off unless asked for"},
+    {"insitu.curve_spread", OHMI_FIELD_NUMBER, AT(insitu.curve_spread), "0", 0, 20, false, NULL, "",
+     "standard deviation of both bends among cells", "off unless asked for"},
+    {"insitu.pulse_noise", OHMI_FIELD_NUMBER, AT(insitu.pulse_noise), "0", 0, 10, false, NULL,
+     "levels", "standard deviation of what one pulse of a weight's cell adds",
+     "off unless asked for"},
 
     {"machine.read_energy", OHMI_FIELD_NUMBER, AT(machine.read_j), "1.08e-12", 0, 1, false, NULL,
      "J", "energy of one cell read with an input bit of 1",
@@ -63,3 +94,7 @@
     {"machine.gpu_rate", OHMI_FIELD_NUMBER, AT(machine.gpu_flop_hz), "2660000000000", 1, 1e18, false,
      NULL, "FLOP/s", "operations that it sustains, a multiplication and an addition counted as two",
      "own choice: 30 % of 8.87 TFLOP/s"},
+    {"machine.vectors", OHMI_FIELD_INTEGER, AT(machine.vectors), "0", 1, 1e9, true, NULL, "vectors",
+     "most input vectors of an image that follow each other on a layer's weights; layers with more "
+     "have copies of their arrays, which are written as often; 0 = one copy of each",
+     "PipeLayer has copies, to balance its stages; their numbers depend on the network"},

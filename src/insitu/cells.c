@@ -79,6 +79,7 @@ ohm_status ohmi_cells_new(ohmi_cells **out, const ohmi_learner *learner, int lay
     c->place = place;
     c->layer = layer;
     c->rows = rows;
+    c->cell_bits = cell_bits;
     c->code_zero = place->offset > 0 ? place->offset : place->weight_top;
     c->n_codes = 2 * c->code_zero + 1;
     const int64_t n_weights = learner->network->layers[layer].n_weights, run = place->layout.run;
@@ -121,6 +122,10 @@ ohm_status ohmi_cells_new(ohmi_cells **out, const ohmi_learner *learner, int lay
                                     units->lsb, &learner->weight_grid);
         }
     }
+    if (ohmi_pulses_are_wanted(learner->config)) {
+        OHM_TRY(ohmi_pulses_new(&c->pulses, learner->config, layer, place, cell_bits, c->held,
+                                n_weights, err));
+    }
     *out = c;
     c = NULL;
 done:
@@ -137,6 +142,7 @@ void ohmi_cells_free(ohmi_cells **cells) {
         for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++) {
             ohmi_free(blocks[b]);
         }
+        ohmi_pulses_free(&c->pulses);
         ohmi_free(c);
         *cells = NULL;
     }
@@ -242,6 +248,24 @@ static bool is_due(const job *j, int64_t b, int64_t k, int64_t s, int64_t i, con
     return is_wanted && c->pending[u] >= j->theta * (float)c->pending_n[u];
 }
 
+// gives the cells of a weight the pulses of a move, which its wear counts already
+static void give_pulses(const job *j, int64_t weight, int from, int to) {
+    const ohmi_cells *c = j->cells;
+    uint8_t before[OHMI_MOST_LINES], after[OHMI_MOST_LINES];
+    ohmi_place_digits(before, c->place, c->cell_bits, from - c->code_zero);
+    ohmi_place_digits(after, c->place, c->cell_bits, to - c->code_zero);
+    for (int64_t d = 0; d < c->place->lines; d++) {
+        const uint32_t write = 2 * c->wear[weight * c->place->lines + d];
+        if (j->is_compared) {
+            ohmi_pulses_give(c->pulses, weight, d, after[d] - before[d], write);
+        } else {
+            ohmi_pulses_give(c->pulses, weight, d, -before[d], write);
+            ohmi_pulses_give(c->pulses, weight, d, after[d], write + 1);
+        }
+    }
+    ohmi_pulses_settle(c->pulses, weight);
+}
+
 static void write_piece(const job *j, int64_t b, int64_t k, int64_t s, int64_t at, int64_t n,
                         const piece *p) {
     ohmi_cells *c = j->cells;
@@ -264,6 +288,9 @@ static void write_piece(const job *j, int64_t b, int64_t k, int64_t s, int64_t a
             part->writes[OHMI_CLASS_WEIGHT] += written;
         }
         part->pulses[OHMI_CLASS_WEIGHT] += move->pulses;
+        if (c->pulses) {
+            give_pulses(j, weight, from, to);
+        }
 
         // its word lines, here and in the transposed arrays
         uint8_t *row = &c->row_most[b * run + at + i];

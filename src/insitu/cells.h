@@ -20,6 +20,7 @@
 #define OHMI_INSITU_CELLS_H
 
 #include "insitu/counts.h"
+#include "insitu/pulses.h"
 #include "layout/place.h"
 #include "learn/learner.h"
 
@@ -32,15 +33,17 @@ typedef struct {
 
 typedef struct {
     const ohmi_learner *learner;
-    const ohmi_placed_layer *place;    // borrowed
-    int layer;                         // index into network->layers
-    int64_t rows;                      // word lines of an array
+    const ohmi_placed_layer *place; // borrowed
+    int layer;                      // index into network->layers
+    int64_t rows;                   // word lines of an array
+    int cell_bits;
     int code_zero;                     // code c is row and column c + code_zero of the moves
     int n_codes;                       // 2 code_zero + 1
     ohmi_cell_move *compared, *erased; // (n_codes, n_codes) from, to
     float *held;                       // codes that cells hold                     (n_weights)
     uint8_t *owner;                    // of each unit when it was last written     (n_units)
-    uint32_t *wear; // writes of each digit's cell               (n_weights, lines)
+    uint32_t *wear;      // writes of each digit's cell               (n_weights, lines)
+    ohmi_pulses *pulses; // where cells really are; NULL = where they are meant to be
     // scratch
     int64_t n_segments, n_across; // word-line groups of an output; transposed arrays of a row
     int64_t *segment;             // first weight of each, and the end         (n_segments + 1)

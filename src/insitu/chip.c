@@ -2,6 +2,7 @@
 // The arrays of a run, riding along with its trainer; see chip.h.
 #include "insitu/chip.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,6 +101,7 @@ static ohm_status begin(void *context, ohmi_learner *learner, ohm_error *err) {
     ohmi_network *network = learner->network;
     chip->learner = learner;
     chip->n_layers = network->n_layers;
+    chip->state[OHMI_CHIP_KEEP] = 1 - learner->config->insitu.error_ratio;
     const size_t n = (size_t)chip->n_layers;
     OHM_TRY(check(learner, err));
     OHM_TRY(place(chip, err));
@@ -129,7 +131,9 @@ static ohm_status begin(void *context, ohmi_learner *learner, ohm_error *err) {
             ohmi_rows_new(&chip->rows[node->layer], learner, node->layer, placed, is_image, err));
         OHM_TRY(ohmi_cells_new(&chip->cells[node->layer], learner, node->layer, placed,
                                chip->place->def.rows, chip->place->def.cell_bits, err));
-        learner->units[node->layer].cells = chip->cells[node->layer]->held;
+        const ohmi_cells *cells = chip->cells[node->layer];
+        learner->units[node->layer].cells = cells->pulses ? cells->pulses->value : cells->held;
+        learner->has_loose_cells = cells->pulses != NULL;
     }
     OHM_TRY(ohmi_rows_room_make(&chip->room, chip->rows, chip->n_layers, err));
     network->error_hook = errors;
@@ -161,14 +165,18 @@ static int views_of(void *context, ohmi_view *views) {
         add_view(views, &n, name, "held", OHMI_F32, c->held, n_weights);
         add_view(views, &n, name, "owner", OHMI_U8, c->owner, n_units);
         add_view(views, &n, name, "wear", OHMI_I32, c->wear, n_weights * c->place->lines);
+        if (c->pulses) {
+            add_view(views, &n, name, "level", OHMI_F32, c->pulses->level,
+                     n_weights * c->place->lines);
+            add_view(views, &n, name, "value", OHMI_F32, c->pulses->value, n_weights);
+        }
         add_view(views, &n, name, "rows_held", OHMI_U8, r->held, n_cells);
         add_view(views, &n, name, "rows_wear", OHMI_I32, r->wear, n_cells);
-        add_view(views, &n, name, "rows_cursor", OHMI_F64, chip->rows[i]->cursor, 1);
+        add_view(views, &n, name, "rows_state", OHMI_F64, chip->rows[i]->state, OHMI_N_ROWS_STATE);
         add_view(views, &n, name, "counts", OHMI_F64, &chip->counts[i], OHMI_N_COUNTS);
         add_view(views, &n, name, "before", OHMI_F64, &chip->before[i], OHMI_N_COUNTS);
     }
-    add_view(views, &n, "all", "state", OHMI_F64, chip->state,
-             (int64_t)(sizeof chip->state / sizeof *chip->state));
+    add_view(views, &n, "all", "state", OHMI_F64, chip->state, OHMI_N_CHIP_STATE);
     return n;
 }
 
@@ -192,9 +200,68 @@ static void refresh(void *context, ohmi_learner *learner) {
     write_all(context, false);
 }
 
+// what has been spent an image since the budget was last looked at, in the budget's unit
+static double spent(ohmi_insitu_chip *chip, const ohmi_config *config) {
+    ohmi_insitu_counts all = {0};
+    double pulses = 0, reads = 0, writes = 0, most = 0;
+    for (int i = 0; i < chip->n_layers; i++) {
+        double worn, mean;
+        ohmi_insitu_add(&all, &chip->counts[i]);
+        ohmi_rows_wear(chip->rows[i], &worn, &mean);
+        most = worn > most ? worn : most;
+        ohmi_cells_wear(chip->cells[i], &worn, &mean);
+        most = worn > most ? worn : most;
+    }
+    for (int class = 0; class < OHMI_N_CLASSES; class ++) {
+        pulses += all.pulses[class];
+        writes += all.writes[class];
+    }
+    for (int kind = 0; kind < OHMI_N_READS; kind++) {
+        reads += all.reads[kind];
+    }
+    double *then = chip->state;
+    const double images = chip->counts[0].images - then[OHMI_CHIP_IMAGES];
+    const double in_energy = (pulses - then[OHMI_CHIP_PULSES]) * config->machine.write_j +
+                             (reads - then[OHMI_CHIP_READS]) * config->machine.read_j;
+    const double in_writes = writes - then[OHMI_CHIP_WRITES];
+    const double in_wear = most - then[OHMI_CHIP_MOST];
+    then[OHMI_CHIP_IMAGES] = chip->counts[0].images;
+    then[OHMI_CHIP_PULSES] = pulses;
+    then[OHMI_CHIP_READS] = reads;
+    then[OHMI_CHIP_WRITES] = writes;
+    then[OHMI_CHIP_MOST] = most;
+    return (config->insitu.budget == OHMI_BUDGET_ENERGY   ? in_energy
+            : config->insitu.budget == OHMI_BUDGET_WRITES ? in_writes
+                                                          : in_wear) /
+           images;
+}
+
+// a part of the rows that meets the budget, from what the last part took
+static void follow_budget(ohmi_insitu_chip *chip, const ohmi_learner *learner) {
+    const ohmi_config *config = learner->config;
+    const int t = (int)learner->position.task;
+    double budget = config->insitu.budget_value;
+    if (config->insitu.budget == OHMI_BUDGET_LIFETIME) {
+        // writes of the most worn cell an image
+        budget = config->machine.endurance / budget / (double)learner->tasks->task[t].train.n;
+    }
+    const double measured = spent(chip, config);
+    double keep = chip->state[OHMI_CHIP_KEEP] * (measured > 0 ? budget / measured : 1);
+    keep = keep < 0.01 ? 0.01 : keep > 1 ? 1 : keep;
+    chip->state[OHMI_CHIP_KEEP] = keep;
+    for (int i = 0; i < chip->n_layers; i++) {
+        chip->rows[i]->state[OHMI_ROWS_RATIO] = 1 - keep;
+    }
+}
+
 static void after_step(void *context, ohmi_learner *learner) {
-    (void)learner;
-    write_all(context, true);
+    ohmi_insitu_chip *chip = context;
+    const ohmi_config *config = learner->config;
+    write_all(chip, true);
+    if (config->insitu.budget != OHMI_BUDGET_NONE &&
+        llround(chip->counts[0].batches) % config->insitu.every == 0) {
+        follow_budget(chip, learner);
+    }
 }
 
 // the rows of one layer, or of all together

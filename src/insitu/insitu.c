@@ -36,6 +36,9 @@ static void set_plain(ohm_config *config) {
     config->values.insitu.compare = false;
     config->values.insitu.activation = 0;
     config->values.insitu.error = 0;
+    config->values.insitu.activation_ratio = 0;
+    config->values.insitu.error_ratio = 0;
+    config->values.insitu.budget = OHMI_BUDGET_NONE;
     config->values.insitu.weight = 0;
     config->values.insitu.drop_errors = false;
     config->values.insitu.weight_unit = OHMI_WRITE_ARRAY;

@@ -14,6 +14,11 @@ static double bits_of(double top) {
     return bits;
 }
 
+double ohmi_insitu_copies(const ohmi_rows *rows, const ohmi_config *config) {
+    const double vectors = (double)rows->shape.p * rows->shape.q;
+    return config->machine.vectors > 0 ? ceil(vectors / (double)config->machine.vectors) : 1;
+}
+
 // the longest stage of a layer, of an image in the mean
 static double stage_of(const char **name, const ohmi_rows *rows, const ohmi_insitu_counts *n,
                        const ohmi_config *config) {
@@ -21,10 +26,10 @@ static double stage_of(const char **name, const ohmi_rows *rows, const ohmi_insi
     const double error_bits = rows->error_bits - 1;
     const bool is_error = config->insitu.operand == OHMI_OPERAND_ERROR;
     const int operand = is_error ? OHMI_CLASS_ERROR : OHMI_CLASS_ACTIVATION;
-    const double read_s = config->machine.read_s;
+    const double read_s = config->machine.read_s, copies = ohmi_insitu_copies(rows, config);
     const double stage_s[] = {
-        n->vectors[OHMI_READ_FORWARD] * input_bits * read_s,
-        n->vectors[OHMI_READ_BACKWARD] * error_bits * read_s,
+        n->vectors[OHMI_READ_FORWARD] / copies * input_bits * read_s,
+        n->vectors[OHMI_READ_BACKWARD] / copies * error_bits * read_s,
         n->serial[operand] * config->machine.write_s +
             n->vectors[OHMI_READ_GRADIENT] * (is_error ? input_bits : error_bits) * read_s,
     };
@@ -92,7 +97,11 @@ void ohmi_insitu_price_of(ohmi_insitu_price *out, const ohmi_insitu_chip *chip,
     out->images = chip->counts[0].images;
     out->epochs = chip->state[OHMI_CHIP_EPOCHS];
     for (int class = 0; class < OHMI_N_CLASSES; class ++) {
-        out->write_j[class] = out->all.pulses[class] * config->machine.write_j;
+        for (int i = 0; i < chip->n_layers; i++) {
+            const bool is_weight = class == OHMI_CLASS_WEIGHT || class == OHMI_CLASS_TRANSPOSED;
+            out->write_j[class] += chip->counts[i].pulses[class] * config->machine.write_j *
+                                   (is_weight ? ohmi_insitu_copies(chip->rows[i], config) : 1);
+        }
         out->energy_j += out->write_j[class];
     }
     for (int kind = 0; kind < OHMI_N_READS; kind++) {

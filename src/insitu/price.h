@@ -13,7 +13,8 @@
 //   lifetime  endurance / (writes of the most worn cell / epochs)         epochs, and epochs x time
 //   GPU       6 FLOP a multiply-accumulate (2 forward, 4 back) / rate;    power x time
 //
-// An image's vectors of a layer follow each other on one copy of its arrays.
+// An image's vectors of a layer follow each other on one copy of its arrays, or on ceil(positions /
+// machine.vectors) copies side by side, each of which is written. Counts are of one copy.
 #ifndef OHMI_INSITU_PRICE_H
 #define OHMI_INSITU_PRICE_H
 
@@ -32,6 +33,9 @@ typedef struct {
     double lifetime_epochs, lifetime_s;
     double gpu_j, gpu_s;
 } ohmi_insitu_price;
+
+// Copies of the arrays of a layer's weights.
+double ohmi_insitu_copies(const ohmi_rows *rows, const ohmi_config *config);
 
 void ohmi_insitu_price_of(ohmi_insitu_price *out, const ohmi_insitu_chip *chip,
                           const ohmi_config *config);

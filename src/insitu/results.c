@@ -51,13 +51,16 @@ static void add_counts(json_t *to, const ohmi_insitu_counts *n) {
     set(to, "errors_left_out", whole(n->errors_left));
 }
 
-static json_t *layer_of(const ohmi_insitu_chip *chip, int i) {
+static json_t *layer_of(const ohmi_insitu_chip *chip, const ohmi_config *config, int i) {
     const ohmi_placed_layer *place = &chip->place->layers[i];
     const ohmi_rows *rows = chip->rows[i];
     json_t *layer = json_object();
     double most, mean;
     set(layer, "name", json_string(place->name));
     set(layer, "arrays", whole((double)place->n_arrays));
+    set(layer, "copies", whole(ohmi_insitu_copies(rows, config)));
+    set(layer, "threshold_activation", real(rows->state[OHMI_ROWS_ACTIVATION]));
+    set(layer, "threshold_error", real(rows->state[OHMI_ROWS_ERROR]));
     set(layer, "gradient_rows", whole((double)rows->n_rows));
     set(layer, "gradient_row_cells", whole((double)rows->row_cells));
     add_counts(layer, &chip->counts[i]);
@@ -113,6 +116,20 @@ static json_t *wear_map(const ohmi_insitu_chip *chip) {
     return map;
 }
 
+// the constants that were priced with
+static json_t *machine_of(const ohmi_config *config) {
+    json_t *machine = json_object();
+    set(machine, "read_energy_j", real(config->machine.read_j));
+    set(machine, "read_time_s", real(config->machine.read_s));
+    set(machine, "write_energy_j", real(config->machine.write_j));
+    set(machine, "write_time_s", real(config->machine.write_s));
+    set(machine, "endurance_writes", real(config->machine.endurance));
+    set(machine, "gpu_power_w", real(config->machine.gpu_w));
+    set(machine, "gpu_rate_flop_hz", real(config->machine.gpu_flop_hz));
+    set(machine, "vectors", whole((double)config->machine.vectors));
+    return machine;
+}
+
 json_t *ohmi_insitu_training(const ohmi_insitu_chip *chip, const ohmi_config *config,
                              const char *folder) {
     char path[1024];
@@ -162,9 +179,11 @@ json_t *ohmi_insitu_training(const ohmi_insitu_chip *chip, const ohmi_config *co
     set(gpu, "energy_j", real(price.gpu_j));
     set(gpu, "time_s", real(price.gpu_s));
     set(root, "gpu", gpu);
+    set(root, "machine", machine_of(config));
     for (int i = 0; i < chip->n_layers; i++) {
-        (void)json_array_append_new(layers, layer_of(chip, i));
+        (void)json_array_append_new(layers, layer_of(chip, config, i));
     }
+    set(root, "by_epoch", ohmi_insitu_epochs(folder));
     set(root, "layers", layers);
     set(root, "wear_map", wear_map(chip));
     json_decref(metrics);

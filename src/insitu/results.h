@@ -15,6 +15,9 @@ extern const char ohmi_insitu_reconstruction[];
 json_t *ohmi_insitu_training(const ohmi_insitu_chip *chip, const ohmi_config *config,
                              const char *folder);
 
+// Numbers of every epoch by name, from the rows "insitu" of folder/metrics.csv. For json_decref.
+json_t *ohmi_insitu_epochs(const char *folder);
+
 // Writes folder/insitu.json, and enters what it is and its ratios into folder/metrics.json.
 // plain: NULL = there is none. Takes both.
 OHM_NODISCARD ohm_status ohmi_insitu_write(const char *folder, json_t *trained, json_t *plain,

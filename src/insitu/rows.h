@@ -10,6 +10,9 @@
 //     row i is left out where   max |A[i]| < theta_A (range of A)
 //                         or    max_k |dy[i][k]| < theta_E max |dy|   (of the layer, this batch)
 //
+// With ratios, thresholds are quantiles of max |A[i]| and max_k |dy[i][k]| over the positions of a
+// batch (of 1024 of them), chosen anew every insitu.every batches.
+//
 // A row that is left out adds nothing to dW. One whose A or dy is all zero would have added nothing
 // anyway, and where no other is left out the product has the same bits. With theta_A = theta_E = 0
 // every row is programmed.
@@ -28,6 +31,14 @@
 #include "layout/place.h"
 #include "learn/learner.h"
 
+enum {
+    OHMI_ROWS_CURSOR,     // rotate: word line that comes next
+    OHMI_ROWS_ACTIVATION, // theta_A, part of the range
+    OHMI_ROWS_ERROR,      // theta_E, part of the largest error
+    OHMI_ROWS_RATIO,      // part of the rows to leave out by their errors; 0 = by threshold
+    OHMI_N_ROWS_STATE
+};
+
 typedef struct {
     const ohmi_learner *learner;
     const ohmi_placed_layer *place; // borrowed: the weights' arrays
@@ -37,15 +48,15 @@ typedef struct {
     float input_top; // largest magnitude of an input's code
     int error_bits;  // with the sign
     int cell_bits;
-    int64_t array_rows; // word lines of an array
-    int input_cells;    // of an entry of A
-    int error_cells;    // of an entry of dy
-    int64_t n_rows;     // word lines of the gradient operand
-    int64_t row_cells;  // cells of one
-    uint8_t *held;      // levels of its cells                (n_rows, row_cells)
-    uint32_t *wear;     // writes of each                     (n_rows, row_cells)
-    double cursor[1];   // rotate: word line that comes next
-    int32_t *uses;      // filter taps that see a pixel       (h, w)
+    int64_t array_rows;              // word lines of an array
+    int input_cells;                 // of an entry of A
+    int error_cells;                 // of an entry of dy
+    int64_t n_rows;                  // word lines of the gradient operand
+    int64_t row_cells;               // cells of one
+    uint8_t *held;                   // levels of its cells                (n_rows, row_cells)
+    uint32_t *wear;                  // writes of each                     (n_rows, row_cells)
+    double state[OHMI_N_ROWS_STATE]; // OHMI_ROWS_...
+    int32_t *uses;                   // filter taps that see a pixel       (h, w)
 } ohmi_rows;
 
 // Buffers that all layers share, for the largest.

@@ -50,7 +50,7 @@ ohm_status ohmi_measure_images(ohmi_evaluation *out, ohmi_learner *learner, int 
     const double start = ohmi_now_s();
     int64_t n_seen = share.begin * network->batch, n_right = 0;
     bool in_integers = false;
-    if (rounds && !network->product) {
+    if (rounds && !network->product && !learner->has_loose_cells) {
         OHM_TRY(ohmi_integer_prepare(&in_integers, network, err));
     }
     for (int64_t b = share.begin; b < share.end; b++) {

@@ -144,6 +144,7 @@ typedef struct {
     ohmi_step_times times;
     float head_top; // largest weight code of the classifiers; 0 = float
     bool is_quantised;
+    bool has_loose_cells; // what units' cells hold are no integers
     int n_tasks;
 } ohmi_learner;
 

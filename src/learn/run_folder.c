@@ -38,10 +38,13 @@ typedef struct {
     int size, number; // bytes; 1-based line of the file
 } config_line;
 
-// whether a line may differ: where a run is computed and how often it is saved does not change what
-// it computes
+// whether a line may differ: where a run is computed, how often it is saved and what it is priced
+// with does not change what it computes
 static bool may_differ(const config_line *line) {
-    static const char *const keys[] = {"threads:", "checkpoint:"};
+    // the last ones are the section machine's, which prices what was counted
+    static const char *const keys[] = {
+        "threads:",    "checkpoint:", "read_energy:", "read_time:", "write_energy:",
+        "write_time:", "endurance:",  "gpu_power:",   "gpu_rate:",  "vectors:"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const size_t size = strlen(keys[i]);
         if ((size_t)line->size >= size && memcmp(line->text, keys[i], size) == 0) {

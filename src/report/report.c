@@ -230,6 +230,7 @@ static ohm_status write_page(ohmi_text *out, const ohmi_run *run, ohm_error *err
     OHM_TRY(ohmi_section_columns(out, run, err));
     OHM_TRY(ohmi_section_map(out, run, err));
     OHM_TRY(ohmi_section_simulate(out, run, err));
+    ohmi_section_insitu(out, run);
     ohmi_section_cost(out, run);
     ohmi_section_time(out, run);
     ohmi_section_curves(out, run);

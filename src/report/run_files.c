@@ -400,6 +400,8 @@ ohm_status ohmi_run_read(ohmi_run *run, const char *folder, ohm_error *err) {
     OHM_TRY(read_manifest(run, folder, err));
     OHM_TRY(read_extra(&run->map, run, folder, "map.json", "layers", "holds no layers", err));
     OHM_TRY(ohmi_run_read_cost(run, folder, err));
+    OHM_TRY(read_extra(&run->insitu, run, folder, "insitu.json", NULL,
+                       "is not a JSON object; the same command writes it anew", err));
     OHM_TRY(read_extra(&run->simulation, run, folder, "simulate.json", "points",
                        "holds no points of simulations", err));
     OHM_TRY(read_optional(&run->log, &size, run, folder, "log.txt", LIMIT_TEXT, err));
@@ -434,5 +436,6 @@ void ohmi_run_clear(ohmi_run *run) {
     json_decref(run->map);
     json_decref(run->cost);
     json_decref(run->simulation);
+    json_decref(run->insitu);
     memset(run, 0, sizeof *run);
 }

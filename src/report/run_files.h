@@ -56,6 +56,7 @@ typedef struct {
     json_t *manifest;   // NULL when missing
     json_t *simulation; // simulate.json; NULL when missing
     json_t *map;        // map.json; NULL when missing
+    json_t *insitu;     // insitu.json; NULL when missing
     char *config;       // text; NULL when missing
     char *log;          // text; NULL when missing
     ohmi_text remarks;  // HTML list items: what is missing or could not be read

@@ -12,6 +12,8 @@ OHM_NODISCARD ohm_status ohmi_section_accuracy(ohmi_text *out, const ohmi_run *r
 OHM_NODISCARD ohm_status ohmi_section_columns(ohmi_text *out, const ohmi_run *run, ohm_error *err);
 // Energy, programming, area and lifetime, where the run was priced.
 void ohmi_section_cost(ohmi_text *out, const ohmi_run *run);
+// What training on crossbars took, where it was trained so.
+void ohmi_section_insitu(ohmi_text *out, const ohmi_run *run);
 // Training time by task.
 void ohmi_section_time(ohmi_text *out, const ohmi_run *run);
 // Loss and accuracy over the epochs of each task.

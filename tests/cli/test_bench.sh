@@ -102,4 +102,12 @@ code 0
 says "[x['name'] for x in w] == ['1 thread', '2 threads', '2 parts'] and d['ohmwise']['processes'] == 1"
 says "all(x['step_s'] > 0 and x['cpu_s'] > 0 and x['times_faster'] > 0 for x in w) and w[0]['times_cpu'] == 1"
 
+# training on crossbars beside learn
+run bench insitu --model small --expand 0.25 --batch 4 --repeats 3 -j 1 -q
+code 0
+says "[x['name'] for x in w] == ['learn', 'insitu', 'plain']"
+says "w[0]['part_of_learn'] == 1 and all(x['part_of_learn'] > 0 and x['step_s'] > 0 for x in w)"
+run bench insitu --model small --way learn -q
+code 2
+
 finish
