@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of the sections insitu and machine, a part of the table in fields.c, which includes them there
-// and says what the columns and sources are.
+// Rows of the sections insitu and machine, a part of the table in fields.c, which includes them
+// there and says what the columns and sources are.
 // clang-format off
     {"insitu.baseline", OHMI_FIELD_BOOL, AT(insitu.baseline), "true", 0, 0, false, NULL, "",
      "also train plainly on the same machine, nothing left out, in the folder 'plain' of the run",
