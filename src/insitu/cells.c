@@ -66,7 +66,7 @@ static int64_t units_of_block(const ohmi_cells *cells, ohmi_write_unit unit) {
 
 ohm_status ohmi_cells_new(ohmi_cells **out, const ohmi_learner *learner, int layer,
                           const ohmi_placed_layer *place, int64_t rows, int cell_bits,
-                          ohm_error *err) {
+                          bool has_transposed, ohm_error *err) {
     ohm_status status = OHM_OK;
     const ohmi_units *units = &learner->units[layer];
     ohmi_cells *c = ohmi_alloc(1, sizeof *c);
@@ -80,6 +80,7 @@ ohm_status ohmi_cells_new(ohmi_cells **out, const ohmi_learner *learner, int lay
     c->layer = layer;
     c->rows = rows;
     c->cell_bits = cell_bits;
+    c->has_transposed = has_transposed;
     c->code_zero = place->offset > 0 ? place->offset : place->weight_top;
     c->n_codes = 2 * c->code_zero + 1;
     const int64_t n_weights = learner->network->layers[layer].n_weights, run = place->layout.run;
@@ -355,7 +356,7 @@ static void count_rows(const ohmi_cells *c, ohmi_insitu_counts *counts) {
     }
     counts->serial[OHMI_CLASS_WEIGHT] += slowest;
     slowest = 0;
-    for (int64_t x = 0; x < c->n_across; x++) {
+    for (int64_t x = 0; c->has_transposed && x < c->n_across; x++) {
         for (int64_t first = 0; first < c->place->k; first += c->rows) {
             const int64_t last = first + c->rows, end = last < c->place->k ? last : c->place->k;
             double serial = 0;
@@ -384,8 +385,10 @@ void ohmi_cells_write(ohmi_cells *c, bool is_update, ohmi_insitu_counts *counts)
     memset(c->part, 0, (size_t)c->place->n_blocks * sizeof *c->part);
     ohmi_parallel(c->place->n_blocks, 1, write_work, &j);
     for (int64_t b = 0; b < c->place->n_blocks; b++) {
-        c->part[b].writes[OHMI_CLASS_TRANSPOSED] = c->part[b].writes[OHMI_CLASS_WEIGHT];
-        c->part[b].pulses[OHMI_CLASS_TRANSPOSED] = c->part[b].pulses[OHMI_CLASS_WEIGHT];
+        if (c->has_transposed) {
+            c->part[b].writes[OHMI_CLASS_TRANSPOSED] = c->part[b].writes[OHMI_CLASS_WEIGHT];
+            c->part[b].pulses[OHMI_CLASS_TRANSPOSED] = c->part[b].pulses[OHMI_CLASS_WEIGHT];
+        }
         ohmi_insitu_add(counts, &c->part[b]);
     }
     count_rows(c, counts);

@@ -37,6 +37,7 @@ typedef struct {
     int layer;                      // index into network->layers
     int64_t rows;                   // word lines of an array
     int cell_bits;
+    bool has_transposed;
     int code_zero;                     // code c is row and column c + code_zero of the moves
     int n_codes;                       // 2 code_zero + 1
     ohmi_cell_move *compared, *erased; // (n_codes, n_codes) from, to
@@ -57,10 +58,11 @@ typedef struct {
 } ohmi_cells;
 
 // Empty arrays for a layer; what other tasks or a backbone own is there without a write.
-// place (borrowed): of this layer, columns cut as the learner's.
+// has_transposed: errors go back through it. place (borrowed): of this layer, columns cut as the
+// learner's.
 OHM_NODISCARD ohm_status ohmi_cells_new(ohmi_cells **out, const ohmi_learner *learner, int layer,
                                         const ohmi_placed_layer *place, int64_t rows, int cell_bits,
-                                        ohm_error *err);
+                                        bool has_transposed, ohm_error *err);
 void ohmi_cells_free(ohmi_cells **cells);
 
 // Writes what is due and adds to counts. is_update: weights have just been updated, so that without

@@ -130,7 +130,7 @@ static ohm_status begin(void *context, ohmi_learner *learner, ohm_error *err) {
         OHM_TRY(
             ohmi_rows_new(&chip->rows[node->layer], learner, node->layer, placed, is_image, err));
         OHM_TRY(ohmi_cells_new(&chip->cells[node->layer], learner, node->layer, placed,
-                               chip->place->def.rows, chip->place->def.cell_bits, err));
+                               chip->place->def.rows, chip->place->def.cell_bits, !is_image, err));
         const ohmi_cells *cells = chip->cells[node->layer];
         learner->units[node->layer].cells = cells->pulses ? cells->pulses->value : cells->held;
         learner->has_loose_cells = cells->pulses != NULL;

@@ -323,9 +323,12 @@ static void count_reads(const job *j, int64_t n_backward, ohmi_insitu_counts *co
     const double lines = r->place->lines;
     const double forward = weights_on(r, room->group_ones, room->output_ones, &backward);
     counts->reads[OHMI_READ_FORWARD] += forward * lines;
-    counts->reads[OHMI_READ_BACKWARD] += backward * lines;
     counts->vectors[OHMI_READ_FORWARD] += (double)n_positions;
-    counts->vectors[OHMI_READ_BACKWARD] += (double)n_backward;
+    if (!r->has_sign) {
+        counts->reads[OHMI_READ_BACKWARD] += backward * lines;
+        counts->vectors[OHMI_READ_BACKWARD] += (double)n_backward;
+        counts->errors_left += (double)(n_positions - n_backward);
+    }
 
     // bits driven into rows that are programmed
     double ones = 0;
@@ -481,7 +484,6 @@ const float *ohmi_rows_errors(ohmi_rows *r, ohmi_rows_room *room, float *dy, con
     }
     count_rows(&j, counts);
     count_reads(&j, n_backward, counts);
-    counts->errors_left += (double)(places * n - n_backward);
     return product;
 }
 

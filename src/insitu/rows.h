@@ -23,7 +23,8 @@
 // Word lines: position (p, q) has its own (fixed), or rows take turns over all word lines of the
 // layer's gradient arrays (rotate). A row's cells hold what was last programmed there.
 //
-// Reads are cells seen by an input bit of 1: forward and backward those of columns that are on.
+// Reads are cells seen by an input bit of 1: forward and backward those of columns that are on. No
+// errors go back to images: their layer is not read backward.
 #ifndef OHMI_INSITU_ROWS_H
 #define OHMI_INSITU_ROWS_H
 
@@ -44,7 +45,7 @@ typedef struct {
     const ohmi_placed_layer *place; // borrowed: the weights' arrays
     int layer;
     ohmi_conv shape;
-    bool has_sign;   // inputs have one
+    bool has_sign;   // inputs have one: images, to which no errors go back
     float input_top; // largest magnitude of an input's code
     int error_bits;  // with the sign
     int cell_bits;
@@ -83,7 +84,7 @@ OHM_NODISCARD ohm_status ohmi_rows_room_make(ohmi_rows_room *room, ohmi_rows *co
                                              int n_layers, ohm_error *err);
 void ohmi_rows_room_clear(ohmi_rows_room *room);
 
-// has_sign: of the layer's inputs.
+// has_sign: of the layer's inputs, which are images then.
 OHM_NODISCARD ohm_status ohmi_rows_new(ohmi_rows **out, const ohmi_learner *learner, int layer,
                                        const ohmi_placed_layer *place, bool has_sign,
                                        ohm_error *err);

@@ -68,7 +68,9 @@ for part, folder in (("trained", run), ("plain", run + "/plain")):
     energy = sum(r["energy_write_j"].values()) + sum(r["energy_read_j"].values())
     assert abs(energy / r["energy_j"] - 1) < 1e-9
     assert abs((r["time_pipeline_s"] + r["time_update_s"]) / r["time_s"] - 1) < 1e-9
-    assert r["writes"]["weight"] == r["writes"]["transposed"] > 0 == r["writes"]["error"]
+    first = r["layers"][0]["writes"]
+    assert r["writes"]["weight"] - first["weight"] == r["writes"]["transposed"] > 0
+    assert first["transposed"] == r["layers"][0]["reads"]["backward"] == r["writes"]["error"] == 0
     rows = list(csv.DictReader(open(folder + "/metrics.csv")))
     total = sum(float(row["value"]) for row in rows
                 if row["split"] == "insitu" and row["name"] == "writes_activation")

@@ -185,12 +185,14 @@ static void recount_batch(recount *re, const batch *b, float *product) {
                         continue;
                     }
                     re->counts.reads[OHMI_READ_FORWARD] += ones(a[e]) * rows->place->lines;
-                    re->counts.reads[OHMI_READ_BACKWARD] += ones(q[k]) * rows->place->lines;
+                    // no errors go back to images
+                    re->counts.reads[OHMI_READ_BACKWARD] +=
+                        rows->has_sign ? 0 : ones(q[k]) * rows->place->lines;
                 }
             }
             re->counts.vectors[OHMI_READ_FORWARD] += 1;
-            re->counts.vectors[OHMI_READ_BACKWARD] += is_driven;
-            re->counts.errors_left += !is_driven;
+            re->counts.vectors[OHMI_READ_BACKWARD] += is_driven && !rows->has_sign;
+            re->counts.errors_left += !is_driven && !rows->has_sign;
             re->counts.rows_kept += is_kept;
             re->counts.rows_left += !is_kept;
             if (!is_kept) {
@@ -370,7 +372,8 @@ static void recount_cells(const ohmi_cells *c, float *held, const uint8_t *owner
             const int pulses = config->insitu.compare ? abs(to[d] - from[d]) : to[d] + from[d];
             wear[i * c->place->lines + d] += pulses > 0;
             most = pulses > most ? pulses : most;
-            for (int class = OHMI_CLASS_WEIGHT; class <= OHMI_CLASS_TRANSPOSED; class ++) {
+            const int last = c->layer > 0 ? OHMI_CLASS_TRANSPOSED : OHMI_CLASS_WEIGHT;
+            for (int class = OHMI_CLASS_WEIGHT; class <= last; class ++) {
                 counts->writes[class] += pulses > 0;
                 counts->pulses[class] += pulses;
             }
@@ -395,7 +398,7 @@ static void recount_cells(const ohmi_cells *c, float *held, const uint8_t *owner
     }
     counts->serial[OHMI_CLASS_WEIGHT] += slowest;
     slowest = 0;
-    for (int64_t x = 0; x < c->n_across; x++) {
+    for (int64_t x = 0; c->layer > 0 && x < c->n_across; x++) {
         double serial = 0;
         for (int64_t k = 0; k < c->place->k; k++) {
             serial = k % c->rows == 0 ? 0 : serial;
