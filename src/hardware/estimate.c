@@ -17,7 +17,9 @@
 //   of
 //                 the register's bits
 //   switch matrix a flip-flop and two transmission gates a line
-//   word line     wire and gates of its access transistors; bit line: wire and drains
+//   word line     wire and gates of its access transistors, as wide as cell.access asks for; bit
+//   line:
+//                 wire and drains
 //   interconnect  repeated wire: 0.25 C V^2 a bit (one change in four), 2.5 sqrt(R0 C0 r c) a metre
 //                 (Bakoglu, "Circuits, interconnections, and packaging for VLSI", 1990)
 #include "hardware/estimate.h"
@@ -97,8 +99,10 @@ ohm_status ohmi_estimate(ohmi_hardware *h, ohm_error *err) {
 
     // the array: cells, and lines that are charged for a read
     h->part[OHMI_PART_CELL].area_m2 = cell_w_m * cell_h_m * t.f_m * t.f_m;
+    // a transistor that reads a cell stays in its linear region: 0.2 of the resistance that the
+    // drive current says (NeuroSim V1.3)
     const double access_m = h->cell.access_ohm > 0
-                                ? t.multiplier * t.vdd_v / (t.on_n_a_m * h->cell.access_ohm)
+                                ? 0.2 * t.multiplier * t.vdd_v / (t.on_n_a_m * h->cell.access_ohm)
                                 : 2 * t.f_m;
     const double row_m = (double)columns * cell_w_m * t.f_m;
     const double column_m = (double)rows * cell_h_m * t.f_m;

@@ -224,11 +224,44 @@ static void test_malformed(void **state) {
     }
 }
 
+// ISAAC's table of an IMA (8 arrays of 128 x 128, 8 converters, 4 shift-adds) and of a tile (12
+// IMAs) as powers and areas, and what the preset makes of them with a cycle of 100 ns
+static void test_isaac(void **state) {
+    (void)state;
+    ohm_hardware *hardware = NULL;
+    ohmi_hardware h;
+    ohm_error err = {0};
+    char path[512];
+    snprintf(path, sizeof path, "%s/presets/hardware/isaac-32nm.yaml", OHM_SOURCE_FOLDER);
+    assert_int_equal(ohm_hardware_new(&hardware, &err), OHM_OK);
+    assert_int_equal(ohm_hardware_load(hardware, path, &err), OHM_OK);
+    assert_int_equal(ohmi_hardware_resolve(&h, hardware, &err), OHM_OK);
+    const ohmi_component *part = h.part;
+    const double cycle_s = 100e-9, lines = 8 * 128;
+    assert_near(part[OHMI_PART_ADC].energy_j, 16e-3 / 8 / 1.28e9, 1e-3);
+    assert_near(part[OHMI_PART_ADC].delay_s, 1 / 1.28e9, 1e-3);
+    assert_near(part[OHMI_PART_ADC].area_m2, 0.0096e-6 / 8, 1e-3);
+    assert_near(h.line.row_j, 4e-3 / lines * cycle_s, 1e-3);
+    assert_near(h.line.column_j, (2.4e-3 + 10e-6) * cycle_s / lines, 1e-3);
+    assert_near(part[OHMI_PART_CELL].area_m2, 0.0002e-6 / (lines * 128), 1e-3);
+    assert_near(part[OHMI_PART_SWITCH].area_m2, (0.00017e-6 + 0.00004e-6) / 8, 1e-3);
+    assert_near(part[OHMI_PART_SHIFT_INPUT].energy_j, 0.2e-3 * cycle_s / lines, 1e-3);
+    assert_near(part[OHMI_PART_SHIFT_INPUT].area_m2, 0.00024e-6 / lines, 1e-3);
+    assert_near(part[OHMI_PART_SHIFT_WEIGHT].energy_j, 0.05e-3 * cycle_s / lines, 1e-3);
+    const double buffer_bits = 64 * 1024 * 8, moved_bits = 2 * 1024 * 8;
+    assert_near(part[OHMI_PART_BUFFER].area_m2, 0.083e-6 / buffer_bits, 1e-3);
+    assert_near(part[OHMI_PART_BUFFER].energy_j, 20.7e-3 * cycle_s / moved_bits, 1e-3);
+    assert_near(part[OHMI_PART_INTERCONNECT].area_m2, (0.151e-6 / 4 + 0.090e-6) / 96, 5e-3);
+    assert_near(part[OHMI_PART_INTERCONNECT].energy_j, (42e-3 / 4 + 7e-3) * cycle_s / moved_bits,
+                1e-3);
+    ohm_hardware_free(&hardware);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_anchors),   cmocka_unit_test(test_preset_is_table),
         cmocka_unit_test(test_trends),    cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_malformed), cmocka_unit_test(test_isaac),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
 }
