@@ -11,6 +11,7 @@
 #include "ohmwise/simulate.h"
 #include "ohmwise/system.h"
 #include "progress.h"
+#include "ranks.h"
 #include "run_results.h"
 #include "stop.h"
 
@@ -65,9 +66,10 @@ const ohmcli_command ohmcli_simulate_command = {
         "key=value sets keys of arrays and devices ('ohmwise explain fault', variation, drift,\n"
         "noise, converter, wire, repair, cell, array, adc); all effects are off unless set.\n"
         "Chips that the file of results has are not done again: the same command goes on, and\n"
-        "more --chips add to it.",
+        "more --chips add to it. Under mpirun the processes share chips and reads.",
     .options = options,
     .complete = OHMCLI_COMPLETE_FOLDER,
+    .has_ranks = true,
     .run = ohmcli_simulate,
 };
 
@@ -227,10 +229,14 @@ int ohmcli_simulate(int argc, char **argv) {
         .force = ohmcli_has(&call, "force"),
         .sink = watch,
         .context = &w,
+        .communicator = ohmcli_ranks(),
     };
     const ohm_status status = ohm_simulate(&def, &err);
     if (w.has_line) {
         fputs("\r\033[K", stderr);
     }
-    return status < 0 ? ohmcli_error(&err) : print_results(&call, path);
+    if (status < 0) {
+        return ohmcli_error(&err);
+    }
+    return ohmcli_ranks()->rank == 0 ? print_results(&call, path) : OHMCLI_DONE;
 }

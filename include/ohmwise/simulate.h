@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "ohmwise/communicator.h"
 #include "ohmwise/status.h"
 
 // A task has been measured on a chip.
@@ -16,7 +17,7 @@ typedef struct {
     int read, n_reads;         // 0-based
     int task, n_tasks;         // 0-based, of those that are simulated
     double accuracy;           // mean of the tasks of this read so far, fraction
-    double part, seconds_left; // of all the work, 0 .. 1; < 0 when unknown
+    double part, seconds_left; // of all the work, 0 .. 1, and what is left; of several ranks about
 } ohm_simulate_event;
 
 // Called from the thread that simulates. Return non-zero to stop: what is finished is kept, and
@@ -40,13 +41,16 @@ typedef struct {
     int n_tasks;                 //
     int by_effect;               // non-zero: also each effect by itself
     int force;                   // non-zero: discard results that are there
-    ohm_simulate_sink *sink;     // may be NULL
+    ohm_simulate_sink *sink;     // may be NULL; hears of what this rank does
     void *context;
+    const ohm_communicator *communicator; // processes that share the work; NULL = this one alone
 } ohm_simulate_def;
 
 // Simulates, and writes the results (docs/simulate.md) after every chip, whole or not at all. What
 // a file of the same run holds is kept: points of other settings stay, chips that are there are not
 // done again, further ones are added. Accuracies do not depend on the number of threads.
+// Of several ranks each does reads of chips, whoever is free the next, and rank 0 writes; the bytes
+// do not depend on the number of ranks. With them the file is written after every few reads a rank.
 // Errors: OHM_ERR_CONFIG for keys that belong to learning, with a hint; OHM_ERR_ARGUMENT for a run
 // in float, tasks that are not learned, or results of another state of the run without force.
 OHM_API OHM_NODISCARD ohm_status ohm_simulate(const ohm_simulate_def *def, ohm_error *err);

@@ -47,7 +47,7 @@ typedef enum {
     OHMI_CODING_DIFFERENTIAL
 } ohmi_coding;
 typedef enum { OHMI_HEADS_CROSSBAR, OHMI_HEADS_DIGITAL } ohmi_heads;
-typedef enum { OHMI_ADC_IDEAL, OHMI_ADC_FULL, OHMI_ADC_CALIBRATED } ohmi_adc_range;
+typedef enum { OHMI_ADC_IDEAL, OHMI_ADC_FULL, OHMI_ADC_CALIBRATED, OHMI_ADC_FITTED } ohmi_adc_range;
 typedef enum { OHMI_OPERAND_ACTIVATION, OHMI_OPERAND_ERROR } ohmi_operand;
 typedef enum {
     OHMI_BUDGET_NONE,
@@ -245,6 +245,7 @@ typedef struct ohmi_config {
     struct {
         char noise[OHMI_TEXT];   // adapt.noise: errors of layers, injected in training
         double scale;            // adapt.scale: factor on them
+        double begin;            // adapt.begin: part of a task's steps learned without them
         char profile[OHMI_TEXT]; // adapt.profile: faults of a chip
         double avoid;            // adapt.avoid: exponent of a column's health
         char wear[OHMI_TEXT];    // adapt.wear: writes that a chip's cells have had

@@ -54,7 +54,7 @@ static const char *const fault_presets[] = {"none", "chen2015", NULL};
 static const char *const variation_shapes[] = {"normal", "lognormal", NULL};
 static const char *const codings[] = {"offset", "offset_digital", "differential", NULL};
 static const char *const heads[] = {"crossbar", "digital", NULL};
-static const char *const adc_ranges[] = {"ideal", "full", "calibrated", NULL};
+static const char *const adc_ranges[] = {"ideal", "full", "calibrated", "fitted", NULL};
 static const char *const operands[] = {"activation", "error", NULL};
 static const char *const budgets[] = {"none", "energy", "writes", "lifetime", NULL};
 static const char *const row_uses[] = {"fixed", "rotate", NULL};
@@ -191,17 +191,21 @@ static const ohmi_field fields[] = {
     {"adc.range", OHMI_FIELD_CHOICE, AT(adc.range), "calibrated", 0, 0, false, adc_ranges, "",
      "column sums that the converters tell apart: ideal = every one, exactly; full = 'adc.bits' "
      "over "
-     "all that a column can give; calibrated = over what each layer gives on training images",
-     "RRAM: linear between the least and the largest sum of a layer"},
+     "all that a column can give; calibrated = over what each layer gives on training images; "
+     "fitted = the part of that, and steps of the digits, with the least squared error of the "
+     "layer's outputs there",
+     "RRAM: linear between the least and the largest sum of a layer; fitted: own choice"},
     {"adc.bits", OHMI_FIELD_INTEGER, AT(adc.bits), "5", 1, 16, false, NULL, "bits",
      "bits of a conversion, unless 'adc.range' is ideal", "XST"},
     {"adc.columns", OHMI_FIELD_INTEGER, AT(adc.columns), "1", 1, 65536, false, NULL, "columns",
      "bit-lines that take turns at one converter; sums are the same, time and area are not",
      "XST: one a column"},
     {"adc.images", OHMI_FIELD_INTEGER, AT(adc.images), "8", 1, 1e6, false, NULL, "images",
-     "training images of each task that a calibrated range is taken from", "own choice"},
+     "training images of each task that a calibrated or fitted range is taken from", "own choice"},
     {"adc.clip", OHMI_FIELD_NUMBER, AT(adc.clip), "0", 0, 0.5, false, NULL, "part",
-     "part of a layer's column sums that a calibrated range leaves out above and below",
+     "part of a layer's column sums that a calibrated range leaves out above and below; a fitted "
+     "one "
+     "begins with it",
      "RRAM has none"},
     {"adc.levels", OHMI_FIELD_TEXT, AT(adc.levels), "", 0, OHMI_TEXT - 1, false, NULL, "",
      "file (.npy) of 2^bits rising numbers from 0 to 1: the values of the codes as parts of the "
@@ -505,6 +509,10 @@ static const ohmi_field fields[] = {
      "PytorX: noise injection adaption"},
     {"adapt.scale", OHMI_FIELD_NUMBER, AT(adapt.scale), "1", 0, 100, false, NULL, "",
      "factor on the errors of 'adapt.noise'", "own choice; 1 = as measured"},
+    {"adapt.begin", OHMI_FIELD_NUMBER, AT(adapt.begin), "0.5", 0, 1, false, NULL, "part",
+     "part of a task's steps that are learned without errors; from there on batch norm keeps the "
+     "statistics that it has, as a chip does",
+     "PytorX adapts a network that is trained; the part is own choice"},
     {"adapt.profile", OHMI_FIELD_TEXT, AT(adapt.profile), "", 0, OHMI_TEXT - 1, false, NULL, "",
      "file of the faults of one chip, as 'ohmwise simulate --profile' writes it: weights and masks "
      "are learned with what is stuck there, and new columns chosen around it; empty = none",

@@ -5,7 +5,7 @@
 #include <math.h>
 
 ohmi_adc ohmi_adc_ideal(void) {
-    return (ohmi_adc){.kind = OHMI_ADC_NONE, .step = 1, .inverse = 1};
+    return (ohmi_adc){.kind = OHMI_ADC_NONE, .step = 1, .inverse = 1, .multiple = 1};
 }
 
 ohmi_adc ohmi_adc_linear(double low, double high, int bits) {
@@ -14,6 +14,7 @@ ohmi_adc ohmi_adc_linear(double low, double high, int bits) {
     ohmi_adc adc = {.kind = OHMI_ADC_LINEAR, .n_codes = n_codes, .low = low, .high = high};
     adc.step = (float)step;
     adc.inverse = (float)(1.0 / step);
+    adc.multiple = 1;
     adc.q_low = (float)rint(low / step);
     adc.q_top = adc.q_low + (float)(n_codes - 1);
     return adc;
@@ -24,6 +25,7 @@ ohmi_adc ohmi_adc_given(const float *value, int n_codes) {
                       .n_codes = n_codes,
                       .step = 1,
                       .inverse = 1,
+                      .multiple = 1,
                       .value = value,
                       .low = (double)value[0],
                       .high = (double)value[n_codes - 1]};

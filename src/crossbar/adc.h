@@ -10,9 +10,12 @@
 //
 //     full        0 .. rows (2^cell_bits - 1), all that a column of ideal cells can give
 //     calibrated  the least to the largest sum that a layer gave on training images, or quantiles
+//     fitted      that of a list of ranges whose errors in the layer's outputs are least (ranges.h)
 //
-// (calibrated as TorchInference_RRAM; full as NeuroSim's reference levels). The quotient is one
-// fused operation, fma(S, 1 / step, 3 * 2^22), whose rounding is the rint: |q| < 2^22.
+// (calibrated as TorchInference_RRAM; full as NeuroSim's reference levels; fitted is this
+// project's). The digits of a weight may have converters of different steps, whole multiples of the
+// finest one of the layer, so that codes are shifted and added as whole numbers. The quotient is
+// one fused operation, fma(S, 1 / step, 3 * 2^22), whose rounding is the rint: |q| < 2^22.
 #ifndef OHMI_ADC_H
 #define OHMI_ADC_H
 
@@ -32,6 +35,7 @@ typedef struct {
     ohmi_adc_kind kind;
     int n_codes;         // 2^bits; 0 when ideal
     float step, inverse; // linear: of a code in level steps; 1 when ideal
+    int multiple;        // step in parts of the layer's finest one
     float q_low, q_top;  // linear
     const float *value;  // given: (n_codes) rising, level steps
     double low, high;    // the range, for people

@@ -20,6 +20,7 @@
 #include "ohmwise/system.h"
 
 enum { ROWS = 72, OUTPUTS = 640, LINES = 2, PLANES = 4, VECTORS = 512, BLOCK = 64, WAYS = 3 };
+enum { SUMS = ROWS * 3 + 1 };
 static const char *const ways[WAYS] = {"exact", "real", "noise"};
 
 typedef struct {
@@ -29,8 +30,8 @@ typedef struct {
     uint64_t *vector;
     int32_t *out, *code;
     void *work;
-    uint8_t code8[256];
-    ohmi_adc adc;
+    uint8_t code8[LINES * 256];
+    ohmi_adc adc[LINES];
     ohmi_chip_noise noise;
     int32_t worth[LINES];
 } room;
@@ -65,11 +66,8 @@ static void fill(room *r) {
             r->id[line * OHMI_PANEL + k % OHMI_PANEL] = k * LINES + d;
         }
     }
-    r->adc = ohmi_adc_linear(0, 100, 5);
-    for (int sum = 0; sum <= ROWS * 3; sum++) {
-        r->code[sum] = (int32_t)ohmi_adc_code(&r->adc, (float)sum);
-        r->code8[sum] = (uint8_t)r->code[sum];
-    }
+    r->adc[0] = r->adc[1] = ohmi_adc_linear(0, 100, 5);
+    (void)ohmi_product_tabulate(r->code, r->code8, r->adc, LINES, SUMS);
     r->noise = (ohmi_chip_noise){.noise_sum = 0.01f, .noise_active = 0.01f, .seed = 1};
     r->worth[0] = 1;
     r->worth[1] = 4;
@@ -84,7 +82,8 @@ static ohmi_row_tile tile_of(const room *r, int way) {
                        .lines = LINES,
                        .max_level = 3,
                        .worth = r->worth,
-                       .adc = &r->adc,
+                       .adc = r->adc,
+                       .n_sums = SUMS,
                        .planes = PLANES};
     if (way == 0) {
         t.cells = r->cells;
@@ -114,7 +113,7 @@ static ohm_status take(room *r, const ohmi_products *products, ohm_error *err) {
     r->x = ohmi_alloc((size_t)VECTORS * (size_t)ohmi_product_stride(ROWS), 1);
     r->vector = ohmi_alloc(VECTORS, sizeof *r->vector);
     r->out = ohmi_alloc((size_t)VECTORS * OUTPUTS, sizeof *r->out);
-    r->code = ohmi_alloc((size_t)ROWS * 3 + 1, sizeof *r->code);
+    r->code = ohmi_alloc(LINES * SUMS, sizeof *r->code);
     if (!r->cells || !r->real || !r->id || !r->x || !r->vector || !r->out || !r->code) {
         return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the benchmark");
     }

@@ -59,21 +59,27 @@ done:
 
 ohm_status ohmi_chip_range(ohmi_chip *chip, int layer, double low, double high, ohm_error *err) {
     const int bits = (int)chip->values->adc.bits, n = 1 << bits;
-    if (!chip->given) {
-        chip->adc[layer] = ohmi_adc_linear(low, high, bits);
-        return OHM_OK;
-    }
-    if (!chip->adc_values[layer]) {
+    ohmi_adc adc = ohmi_adc_linear(low, high, bits);
+    if (chip->given && !chip->adc_values[layer]) {
         chip->adc_values[layer] = ohmi_alloc((size_t)n, sizeof(float));
+        if (!chip->adc_values[layer]) {
+            return no_memory(err);
+        }
     }
-    if (!chip->adc_values[layer]) {
-        return no_memory(err);
-    }
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; chip->given && i < n; i++) {
         chip->adc_values[layer][i] = (float)(low + (high - low) * (double)chip->given[i]);
     }
-    chip->adc[layer] = ohmi_adc_given(chip->adc_values[layer], n);
+    if (chip->given) {
+        adc = ohmi_adc_given(chip->adc_values[layer], n);
+    }
+    ohmi_chip_converters(chip, layer, &adc);
     return OHM_OK;
+}
+
+void ohmi_chip_converters(ohmi_chip *chip, int layer, const ohmi_adc *adc) {
+    for (int d = 0; d < OHMI_MOST_LINES; d++) {
+        chip->adc[layer][d] = *adc;
+    }
 }
 
 int64_t ohmi_chip_most(const ohmi_chip *chip, int layer) {
@@ -87,6 +93,7 @@ int64_t ohmi_chip_most(const ohmi_chip *chip, int layer) {
 static ohm_status init_converters(ohmi_chip *chip, ohm_error *err) {
     ohm_status status = OHM_OK;
     const int max_level = (1 << chip->placed->def.cell_bits) - 1;
+    const ohmi_adc ideal = ohmi_adc_ideal();
     if (chip->values->adc.levels[0] && chip->values->adc.range != OHMI_ADC_IDEAL) {
         OHM_TRY(load_given(chip, err));
     }
@@ -99,7 +106,7 @@ static ohm_status init_converters(ohmi_chip *chip, ohm_error *err) {
             ohmi_hint(err, "set 'array.rows' to %d or less", (int)MOST_SUM / max_level);
             goto done;
         }
-        chip->adc[l] = ohmi_adc_ideal();
+        ohmi_chip_converters(chip, l, &ideal);
         if (chip->values->adc.range == OHMI_ADC_FULL) {
             OHM_TRY(ohmi_chip_range(chip, l, 0, (double)(chip->placed->def.rows * max_level), err));
         }

@@ -39,12 +39,12 @@ typedef struct {
     const ohmi_learner *learner; // borrowed
     const ohmi_config *values;   // borrowed: sections array and adc
     ohmi_placed *placed;
-    ohmi_chip_array *arrays; // (n_arrays)
-    float *head_step;        // worth of a code of each task's classifier (n_tasks)
-    ohmi_adc *adc;           // (n_layers of placed)
-    float **adc_values;      // (n_layers of placed) values of given levels; NULL = none
-    float *given;            // adc.levels, parts of the range (2^bits); NULL = linear
-    float **correction;      // (n_layers of placed) added to codes digitally (K, C, R, S), or NULL
+    ohmi_chip_array *arrays;          // (n_arrays)
+    float *head_step;                 // worth of a code of each task's classifier (n_tasks)
+    ohmi_adc (*adc)[OHMI_MOST_LINES]; // (n_layers of placed) of the digits of a weight (lines)
+    float **adc_values;               // (n_layers of placed) values of given levels; NULL = none
+    float *given;                     // adc.levels, parts of the range (2^bits); NULL = linear
+    float **correction; // (n_layers of placed) added to codes digitally (K, C, R, S), or NULL
     ohmi_chip_noise noise;
     int input_planes; // bit planes of the first layer's inputs, with the sign
     int planes;       // of all others
@@ -62,7 +62,7 @@ OHM_NODISCARD ohm_status ohmi_chip_new(ohmi_chip **out, const ohmi_learner *lear
 void ohmi_chip_free(ohmi_chip **chip);
 
 // Takes ranges from the first adc.images training images of every learned task, the cells as they
-// are now. Does nothing unless the config asks for calibrated converters.
+// are now (ranges.h). Does nothing unless the config asks for calibrated or fitted converters.
 OHM_NODISCARD ohm_status ohmi_chip_calibrate(ohmi_chip *chip, ohmi_learner *learner,
                                              ohm_error *err);
 

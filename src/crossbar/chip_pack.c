@@ -283,18 +283,13 @@ static ohm_status pack_correction(ohmi_packed_layer *out, const ohmi_chip *chip,
 }
 
 // the codes of all sums that exact cells can give
-static ohm_status tabulate(ohmi_packed_layer *out, const ohmi_adc *adc, int64_t most,
+static ohm_status tabulate(ohmi_packed_layer *out, const ohmi_adc *adc, int lines, int64_t n_sums,
                            ohm_error *err) {
-    bool fits = most <= 255;
-    out->code = ohmi_alloc((size_t)most + 1, sizeof *out->code);
+    out->code = ohmi_alloc((size_t)(lines * n_sums), sizeof *out->code);
     if (!out->code) {
         return no_memory(err);
     }
-    for (int64_t sum = 0; sum <= most; sum++) {
-        out->code[sum] = (int32_t)ohmi_adc_code(adc, (float)sum);
-        fits = fits && out->code[sum] >= 0 && out->code[sum] <= 255;
-        out->code8[sum & 255] = (uint8_t)out->code[sum];
-    }
+    const bool fits = ohmi_product_tabulate(out->code, out->code8, adc, lines, n_sums);
     for (int64_t row = 0; row < out->n_tiles; row++) {
         ohmi_row_tile *t = &out->tiles[row].tile;
         t->code = t->real ? NULL : out->code;
@@ -308,7 +303,8 @@ ohm_status ohmi_chip_pack(ohmi_packed_layer *out, const ohmi_chip *chip, const u
     ohm_status status = OHM_OK;
     const ohmi_learner *learner = chip->learner;
     const ohmi_placed_layer *placed = &chip->placed->layers[layer];
-    const ohmi_adc *adc = &chip->adc[layer];
+    const ohmi_adc *adc = chip->adc[layer];
+    const int64_t n_sums = ohmi_chip_most(chip, layer) + 1;
     const int cell_bits = chip->placed->def.cell_bits;
     float *codes = NULL;
     *out = (ohmi_packed_layer){.n_k = placed->k, .planes = chip->planes};
@@ -323,6 +319,9 @@ ohm_status ohmi_chip_pack(ohmi_packed_layer *out, const ohmi_chip *chip, const u
     }
     out->planes = out->is_signed ? chip->input_planes : chip->planes;
     ohmi_place_worth(out->worth, placed, cell_bits);
+    for (int d = 0; d < placed->lines; d++) {
+        out->worth[d] *= adc[d].multiple;
+    }
     out->n_tiles = placed->layout.n_groups * placed->n_tiles;
     out->tiles = ohmi_alloc((size_t)out->n_tiles, sizeof *out->tiles);
     if (!out->tiles) {
@@ -344,6 +343,7 @@ ohm_status ohmi_chip_pack(ohmi_packed_layer *out, const ohmi_chip *chip, const u
         tile->max_level = (1 << cell_bits) - 1;
         tile->worth = out->worth;
         tile->adc = adc;
+        tile->n_sums = n_sums;
         tile->planes = out->planes;
         tile->is_signed = out->is_signed;
         if (tile->n_rows == 0) {
@@ -366,7 +366,7 @@ ohm_status ohmi_chip_pack(ohmi_packed_layer *out, const ohmi_chip *chip, const u
     j.codes = codes;
     ohmi_parallel(out->n_tiles, 1, pack_work, &j);
     if (adc->kind == OHMI_ADC_LINEAR) {
-        OHM_TRY(tabulate(out, adc, ohmi_chip_most(chip, layer), err));
+        OHM_TRY(tabulate(out, adc, placed->lines, n_sums, err));
     }
     for (int64_t row = 0; row < out->n_tiles; row++) {
         out->tiles[row].tile.is_value = out->is_value;

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "crossbar/chip_task.h"
+#include "crossbar/ranges.h"
 #include "learn/placing.h"
 
 // one vector of so many is counted when converters are calibrated
@@ -39,6 +40,7 @@ typedef struct {
     int32_t *y;       // (block, n_k)
     int32_t *inputs;  // (block, n_k) sums of inputs of the columns that are on
     int32_t *zeros;   // (largest block of outputs)
+    int32_t *trial;   // (block, n_k) outputs of converters that are tried
     void *products;
 } workspace;
 
@@ -66,22 +68,20 @@ static size_t lay_out(workspace *at, uint8_t *base, const ohmi_chip *chip,
             products = work > products ? work : products;
         }
     }
-    const size_t sizes[] = {round_up(OHMI_BLOCK * stride),
-                            round_up(OHMI_BLOCK * sizeof(uint64_t)),
-                            round_up(OHMI_BLOCK * width * 4),
-                            round_up(OHMI_BLOCK * n_k * 4),
-                            round_up(OHMI_BLOCK * n_k * 4),
-                            round_up(zeros * 4),
-                            round_up(products)};
-    uint8_t *part[7] = {0};
+    const size_t sizes[] = {
+        round_up(OHMI_BLOCK * stride),    round_up(OHMI_BLOCK * sizeof(uint64_t)),
+        round_up(OHMI_BLOCK * width * 4), round_up(OHMI_BLOCK * n_k * 4),
+        round_up(OHMI_BLOCK * n_k * 4),   round_up(zeros * 4),
+        round_up(OHMI_BLOCK * n_k * 4),   round_up(products)};
+    uint8_t *part[8] = {0};
     size_t total = 0;
-    for (int i = 0; i < 7; i++) {
+    for (int i = 0; i < 8; i++) {
         part[i] = base ? base + total : NULL;
         total += sizes[i];
     }
     if (at && base) {
         *at = (workspace){part[0],         (void *)part[1], (void *)part[2], (void *)part[3],
-                          (void *)part[4], (void *)part[5], part[6]};
+                          (void *)part[4], (void *)part[5], (void *)part[6], part[7]};
     }
     return total;
 }
@@ -226,12 +226,17 @@ static void collect(const run_job *j, const workspace *at, const ohmi_packed_til
     }
 }
 
+// what a code is worth in level steps
+static float unit_of(const ohmi_adc *adc) {
+    return adc->step / (float)adc->multiple;
+}
+
 // writes the outputs of a block as the network wants them
 static void write_out(const run_job *j, const workspace *at, int64_t begin, int64_t end,
                       bool has_inputs) {
     const ohmi_conv *o = j->shape;
     const int64_t n_k = j->packed->n_k;
-    const float step = j->packed->is_value ? 1.0f : j->chip->adc[j->layer].step;
+    const float step = j->packed->is_value ? 1.0f : unit_of(j->chip->adc[j->layer]);
     const float offset = (float)j->placed->offset;
     for (int64_t v = begin; v < end; v++) {
         const int64_t pixel = v / j->n, image = v % j->n;
@@ -256,40 +261,99 @@ static void write_out(const run_job *j, const workspace *at, int64_t begin, int6
     }
 }
 
+// one tile of a block of n vectors: gathers its inputs, multiplies, and adds to the outputs y (n,
+// n_k); inputs (n, n_k), or NULL where offsets are not counted digitally
+static void run_tile(const run_job *j, const workspace *at, const ohmi_packed_tile *packed,
+                     int32_t *y, int32_t *inputs, int64_t begin, int64_t n) {
+    const ohmi_packed_layer *layer = j->packed;
+    const ohmi_row_tile *tile = &packed->tile;
+    const int64_t stride = ohmi_product_stride(tile->n_rows);
+    const int64_t width = tile->n_panels * OHMI_PANEL;
+    memset(at->x, 0, (size_t)(n * stride));
+    gather(at->x, j, packed, begin, begin + n);
+    j->task->products->run(at->t, at->x, at->vector, n, tile, at->products);
+    for (int64_t v = 0; v < n; v++) {
+        const int32_t sum_x =
+            inputs ? sum_of_inputs(at->x + v * stride, tile->n_rows, layer->is_signed) : 0;
+        int32_t *of = inputs ? inputs + v * layer->n_k : NULL;
+        if (packed->factor) {
+            apply_factors(j, packed, at->t + v * width, of, sum_x);
+        }
+        add_tile(j, packed, y + v * layer->n_k, of, at->t + v * width, at->zeros, sum_x);
+    }
+}
+
+// which of the blocks of a forward pass is tried: one of `stride` each; -1 = it is not
+static int64_t place_of_trial(int64_t block, int64_t n_blocks) {
+    const int64_t stride = n_blocks > OHMI_TRIED ? n_blocks / OHMI_TRIED : 1,
+                  group = block / stride;
+    const uint32_t mixed = (uint32_t)group * 2654435761u >> 16;
+    return block % stride == (int64_t)mixed % stride ? group : -1;
+}
+
+// the outputs of a block with all converters that are tried on the layer, against at->y
+static void try_converters(const run_job *j, const workspace *at, int64_t begin, int64_t n,
+                           int64_t place) {
+    const ohmi_trials *all = j->task->trials;
+    const int64_t n_y = n * j->packed->n_k;
+    const float unit = j->packed->is_value ? 1.0f : unit_of(j->chip->adc[j->layer]);
+    for (int i = all->first[j->layer]; i < all->first[j->layer + 1]; i++) {
+        const ohmi_trial *trial = &all->trials[i];
+        ohmi_packed_layer layer = *j->packed;
+        run_job other = *j;
+        other.packed = &layer;
+        layer.is_value = trial->adc[0].kind == OHMI_ADC_GIVEN;
+        memset(at->trial, 0, (size_t)n_y * sizeof *at->trial);
+        for (int64_t row = 0; row < layer.n_tiles; row++) {
+            ohmi_packed_tile packed = j->packed->tiles[row];
+            if (packed.n_on == 0) {
+                continue;
+            }
+            packed.tile.adc = trial->adc;
+            packed.tile.worth = trial->worth;
+            packed.tile.code = packed.tile.real ? NULL : trial->code;
+            packed.tile.code8 = packed.tile.real ? NULL : trial->code8;
+            packed.tile.is_value = layer.is_value;
+            run_tile(&other, at, &packed, at->trial, NULL, begin, n);
+        }
+        const float step = layer.is_value ? 1.0f : unit_of(trial->adc);
+        double square = 0;
+        for (int64_t k = 0; k < n_y; k++) {
+            const float was = j->packed->is_value ? ((float *)at->y)[k] : unit * (float)at->y[k];
+            const float is = layer.is_value ? ((float *)at->trial)[k] : step * (float)at->trial[k];
+            square += (double)(is - was) * (double)(is - was);
+        }
+        all->square[place * all->most + i - all->first[j->layer]] = square;
+    }
+}
+
 static void block_work(void *context, int64_t begin, int64_t end, int thread) {
     const run_job *j = context;
     const ohmi_packed_layer *layer = j->packed;
-    const int64_t n_pixels = (int64_t)j->shape->p * j->shape->q;
+    const int64_t n_pixels = (int64_t)j->shape->p * j->shape->q, n = end - begin;
     const bool has_inputs = j->placed->offset > 0 && j->placed->reserved == 0;
     workspace at;
     lay_out(&at, j->task->work + (size_t)thread * j->task->work_bytes, j->chip, j->task);
-    memset(at.y, 0, (size_t)((end - begin) * layer->n_k) * sizeof *at.y);
-    memset(at.inputs, 0, (size_t)((end - begin) * layer->n_k) * sizeof *at.inputs);
+    memset(at.y, 0, (size_t)(n * layer->n_k) * sizeof *at.y);
+    memset(at.inputs, 0, (size_t)(n * layer->n_k) * sizeof *at.inputs);
     for (int64_t v = begin; v < end; v++) {
         at.vector[v - begin] = (uint64_t)((j->image + v % j->n) * n_pixels + v / j->n);
     }
     for (int64_t row = 0; row < layer->n_tiles; row++) {
         const ohmi_packed_tile *packed = &layer->tiles[row];
-        const ohmi_row_tile *tile = &packed->tile;
         if (packed->n_on == 0) {
             continue;
         }
-        const int64_t stride = ohmi_product_stride(tile->n_rows);
-        const int64_t width = tile->n_panels * OHMI_PANEL;
-        memset(at.x, 0, (size_t)((end - begin) * stride));
-        gather(at.x, j, packed, begin, end);
-        j->task->products->run(at.t, at.x, at.vector, end - begin, tile, at.products);
-        for (int64_t v = 0; v < end - begin; v++) {
-            const int32_t sum_x =
-                has_inputs ? sum_of_inputs(at.x + v * stride, tile->n_rows, layer->is_signed) : 0;
-            int32_t *inputs = has_inputs ? at.inputs + v * layer->n_k : NULL;
-            if (packed->factor) {
-                apply_factors(j, packed, at.t + v * width, inputs, sum_x);
-            }
-            add_tile(j, packed, at.y + v * layer->n_k, inputs, at.t + v * width, at.zeros, sum_x);
-        }
+        run_tile(j, &at, packed, at.y, has_inputs ? at.inputs : NULL, begin, n);
         if (j->task->histogram) {
-            collect(j, &at, packed, begin, end - begin, thread);
+            collect(j, &at, packed, begin, n, thread);
+        }
+    }
+    if (j->task->trials) {
+        const int64_t n_blocks = (n_pixels * j->n + OHMI_BLOCK - 1) / OHMI_BLOCK;
+        const int64_t place = place_of_trial(begin / OHMI_BLOCK, n_blocks);
+        if (place >= 0) {
+            try_converters(j, &at, begin, n, place);
         }
     }
     write_out(j, &at, begin, end, has_inputs);
@@ -344,7 +408,13 @@ static void product(void *context, float *y, const float *x, const ohmi_conv *sh
     }
     ohmi_parallel((int64_t)shape->h * shape->w, 1 + 4096 / ((int64_t)shape->c * n), map_work, &j);
     const int64_t n_vectors = (int64_t)shape->p * shape->q * n;
+    if (task->trials) {
+        ohmi_trials_begin(task->trials, chip, placed);
+    }
     ohmi_parallel(n_vectors, OHMI_BLOCK, block_work, &j);
+    if (task->trials) {
+        ohmi_trials_end(task->trials, placed);
+    }
     chip->conversions += n_vectors * j.packed->conversions;
 }
 

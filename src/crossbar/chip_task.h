@@ -37,11 +37,11 @@ typedef struct {
 
 typedef struct {
     int64_t n_tiles;
-    ohmi_packed_tile *tiles; // (n_tiles) by group, then part
-    int64_t first_k, n_k;    // outputs that are computed
-    int32_t worth[OHMI_MOST_LINES];
-    int32_t *code; // of sums of exact cells
-    uint8_t code8[256];
+    ohmi_packed_tile *tiles;        // (n_tiles) by group, then part
+    int64_t first_k, n_k;           // outputs that are computed
+    int32_t worth[OHMI_MOST_LINES]; // with the multiples of the converters
+    int32_t *code;                  // (lines, n_sums) of sums of exact cells
+    uint8_t code8[256 * OHMI_MOST_LINES];
     float *correction; // (n_k, C, R, S), zero where a column is off; NULL = none
     int planes;
     bool is_signed, is_value;
@@ -55,11 +55,35 @@ typedef struct {
     int64_t n_bins; // of all layers
 } ohmi_histogram;
 
+// Converters that are tried on a layer, beside what it computes; see ranges.h.
+typedef struct {
+    ohmi_adc adc[OHMI_MOST_LINES];
+    int32_t worth[OHMI_MOST_LINES]; // with their multiples
+    const int32_t *code;            // (lines, n_sums), and
+    const uint8_t *code8;           // (lines, 256), of linear ones while the layer is tried
+    double low, high;               // the range of the most significant digit
+    double square;                  // E, over all that was tried
+} ohmi_trial;
+
+// The trials of all layers. Of each forward pass some blocks of vectors are tried.
+typedef struct {
+    ohmi_trial *trials; // one layer's after another's
+    int *first;         // (n_layers + 1) where each layer's begin
+    int most;           // trials of a layer
+    double *square;     // (OHMI_MOST_TRIED, most) by block, of one forward pass of a layer
+    int32_t *code;      // (most, lines, n_sums) of that layer
+    uint8_t *code8;     // (most, lines, 256)
+    float *value;       // (most, 2^bits) of given levels
+} ohmi_trials;
+
+enum { OHMI_TRIED = 16, OHMI_MOST_TRIED = 2 * OHMI_TRIED };
+
 struct ohmi_chip_task {
     int t, n_layers;
     const ohmi_products *products;
     ohmi_packed_layer *layers; // (n_layers) of the placed network
     ohmi_histogram *histogram; // collect sums; NULL = run
+    ohmi_trials *trials;       // try converters; NULL = run
     // workspace: one part a thread, and the maps of codes
     int n_threads;
     size_t work_bytes;
@@ -83,7 +107,9 @@ void ohmi_chip_codes(float *w, const ohmi_chip *chip, int layer, int64_t unit, i
                      int64_t n);
 // The largest sum that a bit-line of a layer can give, level steps.
 int64_t ohmi_chip_most(const ohmi_chip *chip, int layer);
-// Sets a layer's converters for a range.
+// Sets all converters of a layer.
+void ohmi_chip_converters(ohmi_chip *chip, int layer, const ohmi_adc *adc);
+// The same for a range.
 OHM_NODISCARD ohm_status ohmi_chip_range(ohmi_chip *chip, int layer, double low, double high,
                                          ohm_error *err);
 

@@ -18,6 +18,7 @@ struct ohmi_engine {
     ohmi_device device; // of the chip
     ohmi_effective_def def;
     ohmi_effective_count count;
+    bool is_calibrated;   // on a chip with nothing wrong
     pthread_mutex_t lock; // of the chip, while arrays are put into it
     ohm_status status;    // of the first array that could not be
     ohm_error err;
@@ -56,9 +57,6 @@ ohm_status ohmi_engine_new(ohmi_engine **out, ohmi_learner *learner, const ohmi_
         e->def =
             (ohmi_effective_def){.place = e->chip->placed, .repairs_stuck = values->repair.stuck};
         e->def.has_wires = ohmi_wires_of(&e->def.wires, values);
-        if (!values->repair.range) {
-            OHM_TRY(ohmi_chip_calibrate(e->chip, learner, err));
-        }
     }
     *out = e;
     e = NULL;
@@ -171,6 +169,10 @@ ohm_status ohmi_engine_program(ohmi_engine *e, const ohmi_device *device, uint64
     e->def.chip = chip;
     e->def.read = read;
     ohmi_chip_deactivate(e->chip, e->learner);
+    if (!e->is_calibrated && !e->values->repair.range) {
+        OHM_TRY(ohmi_chip_calibrate(e->chip, e->learner, err)); // its cells are exact as yet
+        e->is_calibrated = true;
+    }
     if (!e->def.has_wires || e->values->repair.range) {
         OHM_TRY(make_arrays(e, -1, err));
     }

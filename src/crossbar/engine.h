@@ -15,8 +15,8 @@
 typedef struct ohmi_engine ohmi_engine;
 
 // values: keys of arrays, converters and devices; both must outlive the engine, to which the
-// learner's network belongs meanwhile. Converters that want calibration get it from a chip with
-// nothing wrong, unless repair.range.
+// learner's network belongs meanwhile. Converters that want calibration get it when the first chip
+// is made, from one with nothing wrong, unless repair.range.
 OHM_NODISCARD ohm_status ohmi_engine_new(ohmi_engine **out, ohmi_learner *learner,
                                          const ohmi_config *values, ohm_error *err);
 void ohmi_engine_free(ohmi_engine **engine);

@@ -35,6 +35,20 @@ bool ohmi_product_is_value(bool is_real, const ohmi_adc *adc) {
     return adc->kind == OHMI_ADC_GIVEN || (is_real && adc->kind == OHMI_ADC_NONE);
 }
 
+bool ohmi_product_tabulate(int32_t *code, uint8_t *code8, const ohmi_adc *adc, int lines,
+                           int64_t n_sums) {
+    bool fits = n_sums <= 256;
+    for (int d = 0; d < lines; d++) {
+        for (int64_t sum = 0; sum < n_sums; sum++) {
+            const int32_t of = (int32_t)ohmi_adc_code(&adc[d], (float)sum);
+            fits = fits && of >= 0 && of <= 255;
+            code[d * n_sums + sum] = of;
+            code8[256 * d + (sum & 255)] = (uint8_t)of;
+        }
+    }
+    return fits;
+}
+
 static bool is_supported(void) {
     return true;
 }
@@ -70,6 +84,7 @@ static float sum_of(const ohmi_row_tile *p, const uint8_t *x, const float *z, in
 // shift-add over the bits of one bit-line of a panel: codes q (64), values h (64)
 static void read_line(int32_t *q, float *h, const ohmi_row_tile *p, const uint8_t *x,
                       uint64_t vector, int64_t line) {
+    const ohmi_adc *adc = &p->adc[line % p->lines];
     float z[2][4][OHMI_DRAWS] = {{{0}}};
     for (int four = 0; p->noise && 4 * four < p->planes; four++) {
         noise_normals(z[four], p->id + line * OHMI_PANEL, vector, four, p->noise);
@@ -80,10 +95,10 @@ static void read_line(int32_t *q, float *h, const ohmi_row_tile *p, const uint8_
         for (int bit = p->planes - 1; bit >= 0; bit--) {
             const float sum = sum_of(p, x, z[bit / 4][bit % 4], line, lane, bit);
             const int32_t sign = p->is_signed && bit == p->planes - 1 ? -1 : 1;
-            const bool is_linear = p->adc->kind == OHMI_ADC_LINEAR;
-            const float code = is_linear ? ohmi_adc_code(p->adc, sum) : rintf(sum);
+            const bool is_linear = adc->kind == OHMI_ADC_LINEAR;
+            const float code = is_linear ? ohmi_adc_code(adc, sum) : rintf(sum);
             q[lane] = 2 * q[lane] + sign * (int32_t)code;
-            h[lane] = 2 * h[lane] + (float)sign * ohmi_adc_read(p->adc, sum);
+            h[lane] = 2 * h[lane] + (float)sign * ohmi_adc_read(adc, sum);
         }
     }
 }

@@ -5,13 +5,13 @@
 //
 //     S[v][b][slot, d] = sum over rows i of bit_b(x[v][i]) cell[i][slot, d] (+ offset) (+ noise)
 //     T[v][slot]       = sum over d of worth_d H,   H = ((A[top] 2 + A[top-1]) 2 + ...) 2 + A[0]
-//     A[b]             = code or value of the converter for S[v][b]; of the top bit with a minus
-//                        where x has a sign
+//     A[b]             = code or value of the converter of digit d for S[v][b]; of the top bit with
+//                        a minus where x has a sign
 //
 // A slot is a logical column with its `lines` bit-lines; panels are of 64 slots, the last filled
 // with zeros. With integer cells and linear or ideal converters T is an integer: codes, each worth
-// adc->step level steps. Otherwise T is a float in level steps, summed in the order above. The bits
-// of T do not depend on the row of the table.
+// the finest step of the converters (worth has their multiples in it). Otherwise T is a float in
+// level steps, summed in the order above. The bits of T do not depend on the row of the table.
 #ifndef OHMI_PRODUCT_H
 #define OHMI_PRODUCT_H
 
@@ -34,9 +34,10 @@ typedef struct {
     const float *offset;  // added to sums (n_panels, lines, 64); may be NULL; real only
     const uint32_t *id;   // of the bit-line on the chip (n_panels, lines, 64); for noise
     const int32_t *worth; // (lines)
-    const ohmi_adc *adc;
-    const int32_t *code;          // exact and linear: code of sum 0 .. n_rows max_level; else NULL
-    const uint8_t *code8;         // the same (256) where sums and codes are below 256; else NULL
+    const ohmi_adc *adc;  // (lines)
+    int64_t n_sums;       // of a line in code
+    const int32_t *code;  // exact and linear: codes of sums 0, 1 .. (lines, n_sums); else NULL
+    const uint8_t *code8; // the same (lines, 256) where sums and codes are below 256; else NULL
     const ohmi_chip_noise *noise; // NULL = none; real only
     int planes;                   // bits of an input, 1 .. 8
     bool is_signed;               // the top bit counts negative
@@ -66,6 +67,11 @@ const ohmi_products *ohmi_products_find(const char *name);
 
 // Whether T is a float: real cells read ideally, or given levels.
 bool ohmi_product_is_value(bool is_real, const ohmi_adc *adc);
+
+// The tables of linear converters adc (lines): code (lines, n_sums), code8 (lines, 256). Returns
+// whether code8 holds them all.
+bool ohmi_product_tabulate(int32_t *code, uint8_t *code8, const ohmi_adc *adc, int lines,
+                           int64_t n_sums);
 
 static inline int64_t ohmi_product_stride(int64_t n_rows) {
     return (n_rows + OHMI_ROW_ALIGN - 1) / OHMI_ROW_ALIGN * OHMI_ROW_ALIGN;

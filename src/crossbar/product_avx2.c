@@ -19,7 +19,7 @@ static void finish8(void *out, const uint8_t (*sums)[2][OHMI_PANEL], const ohmi_
             const uint8_t *sum = sums[bit][d % 2];
             uint8_t code[OHMI_PANEL];
             for (int i = 0; i < OHMI_PANEL; i++) {
-                code[i] = p->code8 ? p->code8[sum[i]] : sum[i];
+                code[i] = p->code8 ? p->code8[256 * d + sum[i]] : sum[i];
             }
             const int32_t sign = p->is_signed && bit == p->planes - 1 ? -1 : 1;
             for (int i = 0; i < OHMI_PANEL; i++) {

@@ -106,6 +106,7 @@ static void finish_any(void *out, const uint16_t sums[MAX_PLANES + 1][2][OHMI_PA
                        const ohmi_row_tile *p, int pair, bool is_first) {
     for (int d = 2 * pair; d < p->lines && d < 2 * pair + 2; d++) {
         const bool sets = is_first && d == 2 * pair;
+        const int32_t *code = p->code ? p->code + d * p->n_sums : NULL;
         for (int i = 0; i < OHMI_PANEL; i++) {
             float h = 0;
             int32_t q = 0;
@@ -113,9 +114,9 @@ static void finish_any(void *out, const uint16_t sums[MAX_PLANES + 1][2][OHMI_PA
                 const int sum = sums[bit][d % 2][i];
                 const int32_t sign = p->is_signed && bit == p->planes - 1 ? -1 : 1;
                 if (p->is_value) {
-                    h = 2 * h + (float)sign * ohmi_adc_read(p->adc, (float)sum);
+                    h = 2 * h + (float)sign * ohmi_adc_read(&p->adc[d], (float)sum);
                 } else {
-                    q = 2 * q + sign * (p->code ? p->code[sum] : sum);
+                    q = 2 * q + sign * (code ? code[sum] : sum);
                 }
             }
             if (p->is_value) {
@@ -247,7 +248,8 @@ static void real_line(float *h, int64_t line, const int32_t *row, const int *n_a
         if (p->noise) {
             add_noise(sum, z[bit / 4][bit % 4], n_active[bit], p->noise);
         }
-        convert(h, sum, p->is_signed && bit == p->planes - 1 ? -1.0f : 1.0f, p->adc);
+        convert(h, sum, p->is_signed && bit == p->planes - 1 ? -1.0f : 1.0f,
+                &p->adc[line % p->lines]);
     }
 }
 

@@ -50,10 +50,10 @@ static void finish8(void *out, const uint8_t (*sums)[2][OHMI_PANEL], const ohmi_
                     int pair, bool is_first) {
     __m512i table[4] = {0}, h[2][2];
     const int n = p->lines - 2 * pair < 2 ? 1 : 2;
-    for (int i = 0; p->code8 && i < 4; i++) {
-        table[i] = _mm512_loadu_si512(p->code8 + 64 * i);
-    }
     for (int d = 0; d < n; d++) {
+        for (int i = 0; p->code8 && i < 4; i++) {
+            table[i] = _mm512_loadu_si512(p->code8 + 256 * (2 * pair + d) + 64 * i);
+        }
         add_planes(h[d], sums, d, p, table);
     }
     for (int quarter = 0; quarter < 4; quarter++) {

@@ -101,34 +101,57 @@ static json_t *settings_of(const ohm_config *config) {
     return settings;
 }
 
-json_t *ohmi_results_point(ohmi_results *results, const ohmi_results_key *key) {
-    json_t *points = json_object_get(results->root, "points"), *point;
-    json_t *settings = settings_of(key->config), *tasks = json_array(), *found = NULL;
-    size_t i;
-    bool failed = !settings || !tasks;
+// what tells a point from others, as it is in the file; NULL when memory is out
+static json_t *identity_of(const ohmi_results_key *key) {
+    json_t *tasks = json_array(), *settings = settings_of(key->config);
+    json_t *only = key->only ? json_string(key->only) : json_null();
+    bool failed = !tasks || !settings || !only;
     for (int t = 0; t < key->n_tasks && !failed; t++) {
         failed = json_array_append_new(tasks, json_integer(key->tasks[t] + 1)) != 0;
     }
-    json_t *only = key->only ? json_string(key->only) : json_null();
-    json_array_foreach(points, i, point) {
-        if (!failed && json_equal(json_object_get(point, "settings"), settings) &&
-            json_equal(json_object_get(point, "task_numbers"), tasks) &&
-            json_equal(json_object_get(point, "only"), only) &&
-            json_integer_value(json_object_get(point, "images")) == key->n_images) {
-            found = point;
-        }
-    }
-    if (!found && !failed) {
-        found = json_pack("{s:s, s:O, s:O, s:O, s:I, s:[]}", "label", key->label, "only", only,
-                          "settings", settings, "task_numbers", tasks, "images",
-                          (json_int_t)key->n_images, "chips");
-        if (found && json_array_append_new(points, found) != 0) {
-            found = NULL;
-        }
-    }
-    json_decref(settings);
+    json_t *identity = failed
+                           ? NULL
+                           : json_pack("{s:O, s:O, s:O, s:I}", "only", only, "settings", settings,
+                                       "task_numbers", tasks, "images", (json_int_t)key->n_images);
     json_decref(tasks);
+    json_decref(settings);
     json_decref(only);
+    return identity;
+}
+
+// the point with an identity, or NULL
+static json_t *point_of(const ohmi_results *results, json_t *identity) {
+    json_t *points = json_object_get(results->root, "points"), *point, *value, *found = NULL;
+    const char *key;
+    size_t i;
+    json_array_foreach(points, i, point) {
+        bool is_same = true;
+        json_object_foreach(identity, key, value) {
+            is_same = is_same && json_equal(json_object_get(point, key), value);
+        }
+        found = is_same ? point : found;
+    }
+    return found;
+}
+
+json_t *ohmi_results_seek(const ohmi_results *results, const ohmi_results_key *key) {
+    json_t *identity = identity_of(key);
+    json_t *found = identity ? point_of(results, identity) : NULL;
+    json_decref(identity);
+    return found;
+}
+
+json_t *ohmi_results_point(ohmi_results *results, const ohmi_results_key *key) {
+    json_t *identity = identity_of(key);
+    json_t *found = identity ? point_of(results, identity) : NULL;
+    if (!found && identity) {
+        found = json_pack("{s:s}", "label", key->label);
+        bool ok = found && json_object_update(found, identity) == 0 &&
+                  json_object_set_new(found, "chips", json_array()) == 0;
+        ok = json_array_append_new(json_object_get(results->root, "points"), found) == 0 && ok;
+        found = ok ? found : NULL;
+    }
+    json_decref(identity);
     return found;
 }
 

@@ -32,7 +32,9 @@ OHM_NODISCARD ohm_status ohmi_results_open(ohmi_results *results, const char *pa
                                            const char *checkpoint, int force, ohm_error *err);
 void ohmi_results_close(ohmi_results *results);
 
-// The point of a key, made when it is not there; NULL when memory is out. Borrowed.
+// The point of a key, or NULL. Borrowed.
+json_t *ohmi_results_seek(const ohmi_results *results, const ohmi_results_key *key);
+// The same, made when it is not there; NULL when memory is out. Borrowed.
 json_t *ohmi_results_point(ohmi_results *results, const ohmi_results_key *key);
 
 // The accuracies (n_tasks) of a read of a chip that a point has; false when it does not.

@@ -84,7 +84,6 @@ static ohm_status run_batch(ohmi_learner *learner, const ohmi_batch *batch, doub
     ohmi_adapt_enter(learner);
     ohmi_network_forward(network, batch->x, batch->n, OHMI_MODE_TRAIN,
                          (float)learner->config->train.batchnorm_momentum);
-    ohmi_adapt_leave(learner);
     const double start = ohmi_now_s();
     sums[0] = ohmi_network_loss(network, batch->labels, batch->n, &n_right);
     sums[1] = n_right;
@@ -99,6 +98,7 @@ static ohm_status run_batch(ohmi_learner *learner, const ohmi_batch *batch, doub
     ohmi_whole_sum_gradients(network);
     OHM_TRY(whole_status(network, err));
 done:
+    ohmi_adapt_leave(learner);
     network->whole.n = 0; // what is measured is measured by each part alone
     return status;
 }

@@ -107,6 +107,9 @@ typedef void ohmi_product(void *context, float *y, const float *x, const ohmi_co
 typedef const float *ohmi_error_hook(void *context, float *dy, const float *x,
                                      const ohmi_conv *shape, int layer, int n);
 
+// Errors added to the sums y of a layer for its inputs x in training, all as above.
+typedef ohmi_product ohmi_disturb;
+
 // The whole batch of which a network learns a part (whole.h).
 typedef struct {
     const ohm_communicator *parts; // borrowed; NULL = there are none
@@ -125,6 +128,9 @@ typedef struct {
     void *product_context;
     ohmi_error_hook *error_hook; // of backward passes; NULL = none
     void *error_context;
+    ohmi_disturb *disturb; // of forward passes in training; NULL = none
+    void *disturb_context;
+    bool holds_statistics;     // batch norm in training takes and keeps the running statistics
     ohmi_grid activation_grid; // n_levels = 0: activations are float
     float head_top;            // largest head weight code, 127; 0 = float head
     int64_t head_offset;       // trainable parameters before the head
@@ -180,7 +186,8 @@ void ohmi_task_parameters_free(ohmi_task_parameters **task);
 typedef enum { OHMI_MODE_TRAIN, OHMI_MODE_INFER } ohmi_mode;
 
 // Forward pass with the bound task. x: (h, w, n_pad, c_pad) of n images, borrowed until backward is
-// done. TRAIN: batch statistics, running ones updated with `momentum`. Logits: real, (n_pad,
+// done. TRAIN: batch statistics, running ones updated with `momentum`, unless they are
+// held. Logits: real, (n_pad,
 // logits_pad).
 void ohmi_network_forward(ohmi_network *network, const float *x, int n, ohmi_mode mode,
                           float momentum);

@@ -213,17 +213,24 @@ void ohmi_norm_forward(ohmi_network *network, ohmi_node *node, int n, ohmi_mode 
     const double count = (double)(j.n_pixels * ohmi_whole_images(network, n));
 
     // pass 1: statistics of the batch
-    if (node->has_batchnorm && mode == OHMI_MODE_TRAIN) {
+    const bool takes = node->has_batchnorm && mode == OHMI_MODE_TRAIN && !network->holds_statistics;
+    if (takes) {
         ohmi_parallel(n_chunks, 1, moments_work, &j);
         add_chunks(network->partial, n_chunks, 2 * (int64_t)node->c_pad);
         ohmi_whole_sum(network, network->partial, 2 * (int64_t)node->c_pad);
     }
 
     // the affine map of every channel
-    if (node->has_batchnorm && mode == OHMI_MODE_TRAIN) {
+    if (takes) {
         map_of_batch(network, node, s, count, momentum);
     } else {
         ohmi_norm_map(network, node);
+    }
+
+    // what a chip would add to the sums
+    if (network->disturb && mode == OHMI_MODE_TRAIN && input->kind == OHMI_NODE_CONV) {
+        network->disturb(network->disturb_context, input->value, network->nodes[input->input].value,
+                         &network->layers[input->layer].shape, input->layer, n);
     }
 
     // pass 2: apply; a clip that is not set yet is taken from this batch
@@ -430,7 +437,8 @@ void ohmi_norm_backward(ohmi_network *network, ohmi_node *node, int n, float *dx
         network->d_trainable[node->clip] = (float)(sum[2 * c] / scale);
     }
 
-    // gradients of the parameters, and dx = k0 g + k1 x + k2 with x in units of the convolution,
+    // gradients of the parameters, and dx = k0 g + k1 x + k2 with x in units of the convolution
+    // (k1 and k2 come of the batch's statistics: none where they are held),
     // all times the step of the convolution's own input (see network.h)
     const double fold =
         input->kind == OHMI_NODE_CONV ? (double)network->nodes[input->input].step : 1;
@@ -446,8 +454,10 @@ void ohmi_norm_backward(ohmi_network *network, ohmi_node *node, int n, float *dx
             network->d_trainable[node->beta + i] = (float)dbeta;
             network->d_trainable[node->gamma + i] = (float)dgamma;
             k0[i] = (float)(fold * scale);
-            k1[i] = (float)(-fold * scale * dgamma * inverse * s / count);
-            k2[i] = (float)(fold * scale * (dgamma * inverse * mean - dbeta) / count);
+            if (!network->holds_statistics) {
+                k1[i] = (float)(-fold * scale * dgamma * inverse * s / count);
+                k2[i] = (float)(fold * scale * (dgamma * inverse * mean - dbeta) / count);
+            }
         } else {
             k0[i] = (float)fold;
             if (node->has_bias) {

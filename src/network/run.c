@@ -73,6 +73,9 @@ static void head_forward(ohmi_network *network, const ohmi_node *node, int n) {
         network->kernels->forward(network->logits, input->value, network->head_w, &shape,
                                   network->work);
     }
+    if (network->disturb) {
+        network->disturb(network->disturb_context, network->logits, input->value, &shape, -1, n);
+    }
     ohmi_head_logits(network, input->step);
 }
 

@@ -258,6 +258,62 @@ code 2
 err "--jobs is for one process"
 holds [ "$(grep -c -e '--jobs is for' "$work/err")" -eq 1 ]
 
+# ---- simulations ----
+
+# simulate OUT: points of a sweep and of single effects, chips, reads, and the errors of layers
+simulate="simulate $work/one adc.range=ideal noise.telegraph=0.3 variation.relative=0.02 \
+    --sweep fault.stuck_off=0.05,0.1 --by-effect --reads 2 --force"
+# shellcheck disable=SC2086 # words
+run $simulate --chips 5 --out "$work/sim-1.json" --errors "$work/errors-1.json" -q
+code 0
+for n in 2 4; do
+    # shellcheck disable=SC2086
+    ranks "$n" $simulate --chips 5 --out "$work/sim-$n.json" --errors "$work/errors-$n.json"
+    code 0
+    holds cmp -s "$work/sim-1.json" "$work/sim-$n.json"
+    holds cmp -s "$work/errors-1.json" "$work/errors-$n.json"
+    holds [ "$(grep -c 'integer network, nothing wrong' "$work/out")" -eq 1 ]
+done
+
+# what is there is not done again, on any number of ranks; more is added
+ranks 2 simulate "$work/one" adc.range=ideal fault.stuck_off=0.1 --chips 3 --out "$work/more.json"
+code 0
+ranks 4 simulate "$work/one" adc.range=ideal fault.stuck_off=0.1 --chips 9 --out "$work/more.json"
+code 0
+run simulate "$work/one" adc.range=ideal fault.stuck_off=0.1 --chips 9 --out "$work/all.json" -q
+code 0
+holds cmp -s "$work/more.json" "$work/all.json"
+
+# what is wrong is said once
+ranks 2 simulate "$work/one" train.lr=1
+code 2
+err "'train.lr' is what the run was learned with"
+holds [ "$(grep -c '^ohmwise: ' "$work/err")" -eq 1 ]
+ranks 2 simulate "$work/one" adc.range=ideal --out "$work/no/folder.json"
+holds [ "$exit_code" -ne 0 ]
+holds [ "$(grep -c '^ohmwise: ' "$work/err")" -eq 1 ]
+
+# a rank is killed: what was written is whole and of use, to any number of ranks
+mpirun -n 2 "$bin" simulate "$work/one" adc.range=ideal fault.stuck_off=0.1 --chips 20000 \
+    --out "$work/dead.json" >"$work/out" 2>"$work/err" </dev/null &
+job=$!
+last="simulate on 2 ranks, one of them killed"
+wait_for "$work/dead.json"
+kill -9 "$(rank_of "$work/dead.json" 1)"
+exit_code=0
+wait "$job" || exit_code=$?
+holds [ "$exit_code" -ne 0 ]
+err "rank 1 of 2 (process"
+n_chips=$(grep -c '"seed"' "$work/dead.json")
+holds [ "$n_chips" -ge 1 ]
+ranks 4 simulate "$work/one" adc.range=ideal fault.stuck_off=0.1 --chips $((n_chips + 6)) \
+    --out "$work/dead.json"
+code 0
+run simulate "$work/one" adc.range=ideal fault.stuck_off=0.1 --chips $((n_chips + 6)) \
+    --out "$work/alive.json" -q
+code 0
+holds cmp -s "$work/dead.json" "$work/alive.json"
+
 # the benchmark of parts has a row more
 ranks 2 bench parts --model small --expand 0.25 --batch 4 --repeats 2 --quiet
 code 0

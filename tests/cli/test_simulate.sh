@@ -103,13 +103,33 @@ code 0
 out "thermal and shot noise"
 json 'len(p[2]["chips"][0]["reads"]) == 2 and p[2]["mean"] > p[0]["mean"]'
 
+# fitted converters whose bits suffice change nothing
+file=$work/fitted.json
+run simulate "$work/run" adc.range=fitted --sweep adc.bits=3,8 --chips 1 -q --out "$file"
+code 0
+json 'p[1]["chips"][0]["reads"][0] == [t["accuracy"] for t in d["integer"]] and p[0]["mean"] <= p[1]["mean"]'
+run eval "$work/run" --on crossbar adc.range=fitted adc.bits=8 --task 1 --logits "$work/fitted.npy"
+code 0
+run eval "$work/run" --on integer --task 1 --logits "$work/integer.npy"
+code 0
+if cmp -s "$work/fitted.npy" "$work/integer.npy"; then held; else broken "fitted converters of 8 bits differ"; fi
+
 # errors of chips, and learning what bears them
 run simulate "$work/run" fault.stuck_off=0.1 --chips 2 -q --out "$work/errors-results.json" --errors "$work/errors.json"
 code 0
 run simulate "$work/run" fault.stuck_off=0.1 --chips 2 -q --out "$work/errors-results.json" --errors "$work/errors.json"
 code 2
 err "no chip was simulated"
-run learn "$work/tiny.yaml" --out "$work/adapted" -q adapt.noise="$work/errors.json" train.epochs=1
+if python3 - "$work/errors.json" <<'EOF'; then held; else broken "the errors of layers"; fi
+import json, sys
+layers = json.load(open(sys.argv[1]))["layers"]
+assert layers[-1]["name"] == "head", layers
+# a tenth of the cells is off, of weights and of the offset column
+for l in layers:
+    assert l["own"] > 0.1 and l["common"] >= 0 and l["outputs"] in (17, 35), l
+assert any(l["common"] > 0.1 for l in layers)
+EOF
+run learn "$work/tiny.yaml" --out "$work/adapted" -q adapt.noise="$work/errors.json" train.epochs=2
 code 0
 run simulate "$work/adapted" --chips 1 -q
 code 0

@@ -269,11 +269,11 @@ static void test_calibration(void **state) {
     ohmi_chip *chip = chip_of(&values, &learning);
     assert_int_equal(ohmi_chip_calibrate(chip, learning.learner, &err), OHM_OK);
     for (int l = 0; l < chip->placed->n_layers; l++) {
-        assert_int_equal(chip->adc[l].kind, OHMI_ADC_LINEAR);
-        assert_true(chip->adc[l].low >= 0 && chip->adc[l].high <= 3 * 27);
-        assert_true(chip->adc[l].high >= 2);
-        assert_true(fabs((double)chip->adc[l].step - (chip->adc[l].high - chip->adc[l].low) / 31) <
-                    1e-6);
+        assert_int_equal(chip->adc[l][0].kind, OHMI_ADC_LINEAR);
+        assert_true(chip->adc[l][0].low >= 0 && chip->adc[l][0].high <= 3 * 27);
+        assert_true(chip->adc[l][0].high >= 2);
+        assert_true(fabs((double)chip->adc[l][0].step -
+                         (chip->adc[l][0].high - chip->adc[l][0].low) / 31) < 1e-6);
     }
 
     // cutting off more makes ranges narrower
@@ -281,7 +281,7 @@ static void test_calibration(void **state) {
     ohmi_chip *cut = chip_of(&values, &learning);
     assert_int_equal(ohmi_chip_calibrate(cut, learning.learner, &err), OHM_OK);
     for (int l = 0; l < chip->placed->n_layers; l++) {
-        assert_true(cut->adc[l].high < chip->adc[l].high);
+        assert_true(cut->adc[l][0].high < chip->adc[l][0].high);
     }
     ohmi_chip_free(&cut);
     ohmi_chip_free(&chip);

@@ -38,8 +38,8 @@ typedef struct {
     uint32_t *id;
     uint64_t *vector;
     int32_t worth[MAX_LINES], *code;
-    uint8_t code8[256];
-    ohmi_adc adc;
+    uint8_t code8[MAX_LINES * 256];
+    ohmi_adc adc[MAX_LINES]; // of the digits
     ohmi_chip_noise noise;
 } fixture;
 
@@ -95,8 +95,9 @@ static void build(fixture *f, const product_case *c, int seed) {
         f->worth[d] = d % 3 == 2 ? -worth : worth;
     }
     p->worth = f->worth;
-    p->adc = &f->adc;
-    f->code = ohmi_alloc((size_t)(c->n_rows * p->max_level + 1), sizeof *f->code);
+    p->adc = f->adc;
+    p->n_sums = c->n_rows * p->max_level + 1;
+    f->code = ohmi_alloc((size_t)(c->lines * p->n_sums), sizeof *f->code);
 }
 
 static void clear(fixture *f) {
@@ -109,17 +110,26 @@ static void clear(fixture *f) {
     ohmi_free(f->code);
 }
 
-static void use_adc(fixture *f, ohmi_adc adc) {
-    const int64_t most = f->p.n_rows * f->p.max_level;
-    bool fits = most <= 255;
-    f->adc = adc;
+// The converter for the least significant digit, its range wider by a factor for each further one.
+static void use_adc(fixture *f, ohmi_adc adc, double factor) {
+    bool fits = f->p.n_sums <= 256;
     f->p.code = NULL;
     f->p.code8 = NULL;
-    for (int64_t sum = 0; adc.kind == OHMI_ADC_LINEAR && sum <= most; sum++) {
-        f->code[sum] = (int32_t)ohmi_adc_code(&f->adc, (float)sum);
-        fits = fits && f->code[sum] >= 0 && f->code[sum] <= 255;
-        f->code8[sum & 255] = (uint8_t)f->code[sum];
-        f->p.code = f->code;
+    double scale = 1;
+    for (int d = 0; d < f->p.lines; d++, scale *= factor) {
+        const bool is_linear = adc.kind == OHMI_ADC_LINEAR;
+        int bits = 0;
+        while (is_linear && 1 << bits < adc.n_codes) {
+            bits++;
+        }
+        f->adc[d] = is_linear ? ohmi_adc_linear(scale * adc.low, scale * adc.high, bits) : adc;
+        for (int64_t sum = 0; is_linear && sum < f->p.n_sums; sum++) {
+            const int32_t code = (int32_t)ohmi_adc_code(&f->adc[d], (float)sum);
+            f->code[d * f->p.n_sums + sum] = code;
+            fits = fits && code >= 0 && code <= 255;
+            f->code8[256 * d + (sum & 255)] = (uint8_t)code;
+            f->p.code = f->code;
+        }
     }
     f->p.code8 = f->p.code && fits ? f->code8 : NULL;
 }
@@ -160,23 +170,25 @@ static void test_rows_agree(void **state) {
         const struct {
             const char *name;
             ohmi_adc adc;
-        } converters[] = {{"ideal", ohmi_adc_ideal()},
-                          {"linear", ohmi_adc_linear(0, most, 5)},
-                          {"narrow", ohmi_adc_linear(most / 10, most / 3 + 1, 3)},
-                          {"fine", ohmi_adc_linear(0, most, 12)},
-                          {"given", ohmi_adc_given(given, 4)}};
+            double factor; // from digit to digit
+        } converters[] = {{"ideal", ohmi_adc_ideal(), 1},
+                          {"linear", ohmi_adc_linear(0, most, 5), 1},
+                          {"by digit", ohmi_adc_linear(0, most, 5), 0.5},
+                          {"narrow", ohmi_adc_linear(most / 10, most / 3 + 1, 3), 1},
+                          {"fine", ohmi_adc_linear(0, most, 12), 0.25},
+                          {"given", ohmi_adc_given(given, 4), 1}};
         for (size_t a = 0; a < sizeof converters / sizeof *converters; a++) {
-            use_adc(&f, converters[a].adc);
+            use_adc(&f, converters[a].adc, converters[a].factor);
             f.p.cells = f.cells;
             f.p.real = NULL;
-            f.p.is_value = ohmi_product_is_value(false, &f.adc);
+            f.p.is_value = ohmi_product_is_value(false, f.adc);
             compare_rows(&f, c, converters[a].name);
 
             // the same with cells that are no integers, then with offsets, then with noise
             f.p.cells = NULL;
             f.p.real = f.real;
             f.p.code = NULL;
-            f.p.is_value = ohmi_product_is_value(true, &f.adc);
+            f.p.is_value = ohmi_product_is_value(true, f.adc);
             compare_rows(&f, c, converters[a].name);
             f.p.offset = f.offset;
             compare_rows(&f, c, converters[a].name);
@@ -199,7 +211,7 @@ static void test_ideal_is_integer_product(void **state) {
         const product_case *c = &cases[i];
         fixture f;
         build(&f, c, 70 + (int)i);
-        use_adc(&f, ohmi_adc_ideal());
+        use_adc(&f, ohmi_adc_ideal(), 1);
         f.p.cells = f.cells;
         const int64_t width = f.p.n_panels * OHMI_PANEL, stride = ohmi_product_stride(c->n_rows);
         int32_t *t = ohmi_alloc((size_t)(c->n_vectors * width), sizeof *t);
