@@ -100,9 +100,10 @@ static void print_table(const json_t *results, const char *run) {
               ohmcli_number(ratios, "time"));
     print_row("lifetime, epochs", inner_of(trained, "lifetime", "epochs"),
               inner_of(plain, "lifetime", "epochs"), ohmcli_number(ratios, "lifetime"));
-    printf("a GPU: %.4g J, %.4g s (%.4gx, %.4gx)\n", inner_of(trained, "gpu", "energy_j"),
-           inner_of(trained, "gpu", "time_s"), ohmcli_number(ratios, "gpu_energy"),
-           ohmcli_number(ratios, "gpu_time"));
+    const double gpu_j = inner_of(trained, "gpu", "energy_j");
+    const double gpu_s = inner_of(trained, "gpu", "time_s");
+    printf("a GPU: %.4g J, %.4g s (%.3g times the energy, %.3g times the time)\n", gpu_j, gpu_s,
+           gpu_j / ohmcli_number(trained, "energy_j"), gpu_s / ohmcli_number(trained, "time_s"));
     printf("a reconstruction; all of it: %s/insitu.json, report: %s/report.html\n", run, run);
 }
 
