@@ -19,6 +19,7 @@
 #include "cli.h"
 #include "ohmwise/config.h"
 #include "ohmwise/cost.h"
+#include "ohmwise/harvest.h"
 #include "ohmwise/insitu.h"
 #include "ohmwise/system.h"
 #include "peer.h"
@@ -39,23 +40,29 @@ static const struct {
     {"kernels", ohm_bench_kernels, 32, 11, false, false, false},
     {"cost", ohm_bench_cost, 2, 11, false, false, false},
     {"insitu", ohm_bench_insitu, 32, 11, false, false, false},
+    {"harvest", ohm_bench_harvest, 2, 1, false, false, false},
 };
 enum { N_BENCHES = sizeof table / sizeof table[0] };
 
-static const char *const benches[] = {"train", "inference", "data",     "parts", "kernels",
-                                      "cost",  "insitu",    "simulate", "wires", NULL};
+static const char *const benches[] = {"train",    "inference", "data",    "parts",
+                                      "kernels",  "cost",      "harvest", "insitu",
+                                      "simulate", "wires",     NULL};
 static const char *const size_choices[] = {"64", "72", "128", "256", NULL};
 static const char *const peer_choices[] = {"auto", "none", NULL};
 
 static const ohmcli_option options[] = {
     {.name = "model", .value = "M", .help = "network (vgg16_bn; cost, insitu vgg8)"},
-    {.name = "expand", .value = "X", .help = "factor on the parameters (1.5; cost, insitu 1)"},
+    {.name = "expand",
+     .value = "X",
+     .help = "factor on the parameters (1.5; cost, harvest, insitu 1)"},
     {.name = "batch", .value = "N", .help = "images a step (32; inference 128)"},
     {.name = "image-size", .value = "N", .help = "pixels of an image's side (32)"},
     {.name = "backend",
      .value = "B",
      .help = "kernels (auto), see 'ohmwise doctor'; bench kernels: B,B,.. in turn"},
-    {.name = "repeats", .value = "R", .help = "timed repeats a way and round (5; kernels 11)"},
+    {.name = "repeats",
+     .value = "R",
+     .help = "timed repeats a way and round (5; kernels 11; harvest 1)"},
     {.name = "rounds", .value = "K", .help = "turns of both sides (3; kernels 1)"},
     {.name = "threads", .letter = 'j', .value = "N", .help = "threads of both sides, 0 = all CPUs"},
     {.name = "way", .value = "WAY", .help = "only one of them, as the document calls it"},
@@ -71,7 +78,7 @@ static const ohmcli_option options[] = {
 const ohmcli_command ohmcli_bench_command = {
     .name = "bench",
     .summary = "Time training, inference, the loader, kernels, pricing, crossbars or wires",
-    .operands = "train|inference|data|parts|kernels|cost|insitu|simulate|wires",
+    .operands = "train|inference|data|parts|kernels|cost|harvest|insitu|simulate|wires",
     .min_operands = 1,
     .max_operands = 1,
     .example = "bench train --model vgg16_bn --expand 1.5 --batch 32",
@@ -365,19 +372,20 @@ int ohmcli_bench(int argc, char **argv) {
     if (bench == N_BENCHES) {
         return ohmcli_usage(&ohmcli_bench_command,
                             "no benchmark '%s', there are: train, inference, data, parts, kernels, "
-                            "cost, insitu, simulate, wires",
+                            "cost, harvest, insitu, simulate, wires",
                             call.operands[0]);
     }
     const char *model = ohmcli_value(&call, "model");
     const char *backend = ohmcli_backend(&call);
     const bool is_narrow =
         table[bench].run == ohm_bench_cost || table[bench].run == ohm_bench_insitu;
+    const bool is_plain = is_narrow || table[bench].run == ohm_bench_harvest;
     ohmcli_contest contest = {
         .bench = bench,
         .def = {.model = model != NULL ? model
                          : is_narrow   ? "vgg8"
                                        : "vgg16_bn",
-                .expand = is_narrow ? 1 : 1.5,
+                .expand = is_plain ? 1 : 1.5,
                 .batch = table[bench].batch,
                 .image_size = 32,
                 .backend = backend != NULL ? backend : "auto",

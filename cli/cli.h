@@ -43,7 +43,8 @@ const char *ohmcli_data_folder(const ohmcli_call *call);
 bool ohmcli_find_config(char *path, size_t size_bytes, const char *name);
 
 // Calls use with the name of every preset there is, as "learn/cifar100-xst", in order; those
-// of "experiments/" are for sweep, all others are configs.
+// of "experiments/" are for sweep, those of "harvest/" and "power/" for harvest, those of
+// "hardware/" for cost, all others are configs.
 void ohmcli_each_preset(void (*use)(void *context, const char *name), void *context);
 // Whether a preset is one of what is offered: experiments, hardware, or configs.
 bool ohmcli_is_preset_of(const char *name, ohmcli_offer offer);
@@ -89,6 +90,7 @@ int ohmcli_map(int argc, char **argv);
 int ohmcli_report(int argc, char **argv);
 int ohmcli_compare(int argc, char **argv);
 int ohmcli_cost(int argc, char **argv);
+int ohmcli_harvest(int argc, char **argv);
 int ohmcli_sweep(int argc, char **argv);
 int ohmcli_insitu(int argc, char **argv);
 int ohmcli_array(int argc, char **argv);
@@ -109,6 +111,7 @@ extern const ohmcli_command ohmcli_map_command;
 extern const ohmcli_command ohmcli_report_command;
 extern const ohmcli_command ohmcli_compare_command;
 extern const ohmcli_command ohmcli_cost_command;
+extern const ohmcli_command ohmcli_harvest_command;
 extern const ohmcli_command ohmcli_sweep_command;
 extern const ohmcli_command ohmcli_insitu_command;
 extern const ohmcli_command ohmcli_array_command;

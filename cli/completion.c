@@ -29,7 +29,12 @@ static void print_preset(void *context, const char *name) {
 
 // Whether a config or an experiment comes first, and then its keys.
 static bool is_config(ohmcli_offer offer) {
-    return offer == OHMCLI_COMPLETE_CONFIG || offer == OHMCLI_COMPLETE_EXPERIMENT;
+    return offer == OHMCLI_COMPLETE_CONFIG || offer == OHMCLI_COMPLETE_EXPERIMENT ||
+           offer == OHMCLI_COMPLETE_HARVEST;
+}
+
+static bool is_preset(ohmcli_offer offer) {
+    return offer == OHMCLI_COMPLETE_HARDWARE || offer == OHMCLI_COMPLETE_POWER;
 }
 
 // The words that a value or an operand may be, each after a blank.
@@ -37,7 +42,7 @@ static void print_words(const char *const *choices, ohmcli_offer offer) {
     for (int i = 0; choices != NULL && choices[i] != NULL; i++) {
         printf(" %s", choices[i]);
     }
-    if (is_config(offer) || offer == OHMCLI_COMPLETE_HARDWARE) {
+    if (is_config(offer) || is_preset(offer)) {
         ohmcli_each_preset(print_preset, &offer);
     }
     if (is_config(offer) || offer == OHMCLI_COMPLETE_KEY) {
@@ -54,7 +59,7 @@ static void print_words(const char *const *choices, ohmcli_offer offer) {
 }
 
 static bool offers_files(ohmcli_offer offer) {
-    return offer == OHMCLI_COMPLETE_FILE || offer == OHMCLI_COMPLETE_HARDWARE || is_config(offer);
+    return offer == OHMCLI_COMPLETE_FILE || is_preset(offer) || is_config(offer);
 }
 
 // Calls print with every option of a command, then with the common ones.

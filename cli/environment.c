@@ -293,7 +293,9 @@ bool ohmcli_is_preset_of(const char *name, ohmcli_offer offer) {
         const char *folder;
         ohmcli_offer offer;
     } kinds[] = {{"experiments/", OHMCLI_COMPLETE_EXPERIMENT},
-                 {"hardware/", OHMCLI_COMPLETE_HARDWARE}};
+                 {"hardware/", OHMCLI_COMPLETE_HARDWARE},
+                 {"harvest/", OHMCLI_COMPLETE_HARVEST},
+                 {"power/", OHMCLI_COMPLETE_POWER}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strncmp(name, kinds[i].folder, strlen(kinds[i].folder)) == 0) {
             return offer == kinds[i].offer;

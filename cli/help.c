@@ -79,7 +79,8 @@ int ohmcli_help_command(int argc, char **argv) {
         ohmcli_offer offer =
             command == &ohmcli_cost_command ? OHMCLI_COMPLETE_HARDWARE : command->complete;
         if (command == &ohmcli_cost_command || command == &ohmcli_sweep_command ||
-            command == &ohmcli_learn_command || command == &ohmcli_insitu_command) {
+            command == &ohmcli_learn_command || command == &ohmcli_insitu_command ||
+            command == &ohmcli_harvest_command) {
             printf("\nPresets:\n");
             ohmcli_each_preset(print_preset, &offer);
         }

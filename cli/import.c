@@ -7,8 +7,8 @@
 #include "ohmwise/data.h"
 #include "ohmwise/exchange.h"
 
-static const char *const model_choices[] = {"vgg16_bn", "vgg8",        "resnet18", "resnet20",
-                                            "resnet50", "resnet50_v1", "small",    NULL};
+static const char *const model_choices[] = {
+    "vgg16_bn", "vgg8", "resnet18", "resnet20", "resnet50", "resnet50_v1", "lenet", "small", NULL};
 static const char *const input_choices[] = {"auto", "data", "imagenet", "caffe", NULL};
 
 static const ohmcli_option options[] = {

@@ -14,16 +14,13 @@
 #include "ranks.h"
 
 static const ohmcli_command *const commands[] = {
-    &ohmcli_learn_command,    &ohmcli_eval_command,
-    &ohmcli_map_command,      &ohmcli_simulate_command,
-    &ohmcli_classify_command, &ohmcli_report_command,
-    &ohmcli_compare_command,  &ohmcli_cost_command,
-    &ohmcli_sweep_command,    &ohmcli_insitu_command,
-    &ohmcli_array_command,    &ohmcli_data_command,
-    &ohmcli_import_command,   &ohmcli_export_command,
-    &ohmcli_explain_command,  &ohmcli_doctor_command,
-    &ohmcli_bench_command,    &ohmcli_completion_command,
-    &ohmcli_help_row,         NULL,
+    &ohmcli_learn_command,      &ohmcli_eval_command,     &ohmcli_map_command,
+    &ohmcli_simulate_command,   &ohmcli_classify_command, &ohmcli_report_command,
+    &ohmcli_compare_command,    &ohmcli_cost_command,     &ohmcli_harvest_command,
+    &ohmcli_sweep_command,      &ohmcli_insitu_command,   &ohmcli_array_command,
+    &ohmcli_data_command,       &ohmcli_import_command,   &ohmcli_export_command,
+    &ohmcli_explain_command,    &ohmcli_doctor_command,   &ohmcli_bench_command,
+    &ohmcli_completion_command, &ohmcli_help_row,         NULL,
 };
 
 const ohmcli_command *const *ohmcli_commands(void) {

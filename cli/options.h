@@ -34,6 +34,8 @@ typedef enum {
     OHMCLI_COMPLETE_CONFIG,     // presets and YAML files, then key=
     OHMCLI_COMPLETE_EXPERIMENT, // presets of experiments and YAML files, then key=
     OHMCLI_COMPLETE_HARDWARE,   // presets of hardware and YAML files
+    OHMCLI_COMPLETE_HARVEST,    // configs of harvested power and YAML files, then key=
+    OHMCLI_COMPLETE_POWER,      // presets of traces of power and YAML files
     OHMCLI_COMPLETE_KEY,        // keys of a config
     OHMCLI_COMPLETE_COMMAND,    // names of commands
 } ohmcli_offer;

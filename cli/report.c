@@ -2,16 +2,18 @@
 // `ohmwise report RUN ... [-o FILE]`: one self-contained HTML page of a run, or of several runs
 // side by side.
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "comparison.h"
+#include "ohmwise/harvest.h"
 #include "ohmwise/learn.h"
 
 static const ohmcli_option options[] = {
     {.name = "out",
      .letter = 'o',
      .value = "FILE",
-     .help = "the page; for one run else RUN/report.html",
+     .help = "the page; for one run else RUN/report.html (or harvest.html)",
      .complete = OHMCLI_COMPLETE_FILE},
     {0},
 };
@@ -46,6 +48,14 @@ static int report_several(const ohmcli_call *call) {
     return code;
 }
 
+// Whether a folder is of `ohmwise harvest`, and not of a learned run.
+static bool is_harvest(const char *folder) {
+    char own[4096], learned[4096];
+    return snprintf(own, sizeof own, "%s/harvest.json", folder) < (int)sizeof own &&
+           snprintf(learned, sizeof learned, "%s/metrics.json", folder) < (int)sizeof learned &&
+           access(own, F_OK) == 0 && access(learned, F_OK) != 0;
+}
+
 int ohmcli_report(int argc, char **argv) {
     ohmcli_call call;
     const int done = ohmcli_parse(&call, &ohmcli_report_command, argc, argv);
@@ -57,6 +67,14 @@ int ohmcli_report(int argc, char **argv) {
     }
     ohm_error err = {0};
     const char *path = ohmcli_value(&call, "out");
+    if (is_harvest(call.operands[0])) {
+        if (ohm_harvest_report(call.operands[0], path, &err) < 0) {
+            return ohmcli_error(&err);
+        }
+        printf("%s%s\n", path != NULL ? path : call.operands[0],
+               path != NULL ? "" : "/harvest.html");
+        return OHMCLI_DONE;
+    }
     if (ohm_report_write(call.operands[0], path, &err) < 0) {
         return ohmcli_error(&err);
     }

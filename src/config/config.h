@@ -284,6 +284,64 @@ typedef struct ohmi_config {
         double gpu_w, gpu_flop_hz; // machine.gpu_power, machine.gpu_rate: sustained
         int64_t vectors;           // machine.vectors: in turn on one copy; 0 = one copy
     } machine;
+
+    struct {
+        char traces[4096];   // power.traces: comma list; parts of a trace joined by '+'
+        double length_s;     // power.length: of what generators give
+        double step_s;       // power.step: between two of their values
+        double scale;        // power.scale
+        double mean_w;       // power.mean: scaled to this mean; 0 = as it is
+        double of_threshold; // power.of_threshold: scaled to this part of a network's threshold
+    } power;
+
+    struct {
+        double power_w, sigma;       // wifi.power, wifi.sigma: in a burst
+        double on_s, off_s, floor_w; // wifi.on, wifi.off, wifi.floor
+        double fading_s;             // wifi.fading: correlation time in a burst
+    } wifi;
+
+    struct {
+        double peak_w, sigma;   // piezo.peak, piezo.sigma: of a pulse
+        double rate_hz, jitter; // piezo.rate, piezo.jitter
+        double decay_s;         // piezo.decay
+    } piezo;
+
+    struct {
+        double power_w, spread, time_s; // thermal.power, thermal.spread, thermal.time
+    } thermal;
+
+    struct {
+        double peak_w, day_s, light; // solar.peak, solar.day, solar.light
+        double clouds, cloud_s;      // solar.clouds, solar.cloud_time
+        double transmission, sigma;  // solar.transmission, solar.sigma
+    } solar;
+
+    struct {
+        char networks[4096];        // harvest.networks: models or run folders, comma list
+        int64_t classes;            // harvest.classes: of a model's classifier
+        char schedulers[OHMI_TEXT]; // harvest.schedulers: comma list
+        char predictors[OHMI_TEXT]; // harvest.predictors: comma list
+        int64_t seeds;              // harvest.seeds: how many, from `seed`
+        double slot_s;              // harvest.slot
+        int64_t window;             // harvest.window: slots of the moving average
+        double margin;              // harvest.margin: part of the predicted power planned with
+        int64_t arrays;             // harvest.arrays: 0 = of the network and spare
+        double spare;               // harvest.spare: arrays for copies, part of the network's
+        int64_t copies;             // harvest.copies: of a layer at most
+        int64_t depth;              // harvest.depth: images in work at most; 0 = one a layer
+        bool gating;                // harvest.gating: idle arrays do not leak
+        double static_w;            // harvest.static_power
+        double checkpoint_j;        // harvest.checkpoint_energy: of a bit kept
+        double checkpoint_s;        // harvest.checkpoint_time: of a step
+        double wake_s, wake_w;      // harvest.wake_time, harvest.wake_power
+        int64_t points;             // harvest.points: of the timeline
+    } harvest;
+
+    struct {
+        double energy_j;   // storage.energy: of the capacitor, usable; 0 = none
+        double efficiency; // storage.efficiency: in, and again out
+        double leakage_w;  // storage.leakage
+    } storage;
 } ohmi_config;
 
 #endif

@@ -83,6 +83,13 @@ static const ohmi_section sections[] = {
     {"repair", "what is done about a chip that is not what it should be"},
     {"insitu", "training on crossbars ('ohmwise insitu'), and which writes it leaves out"},
     {"machine", "what training on crossbars takes, and a GPU beside it"},
+    {"power", "harvested power: traces, and how they are scaled"},
+    {"wifi", "the generator wifi: bursts of radio power (also for RF)"},
+    {"piezo", "the generator piezo: pulses of movement"},
+    {"thermal", "the generator thermal: slow random changes"},
+    {"solar", "the generator solar: days with clouds"},
+    {"harvest", "running on harvested power (a reconstruction of ResiRCA and ResiSchedule)"},
+    {"storage", "a capacitor behind the harvester; without energy there is none"},
 };
 
 #define AT(member) offsetof(ohmi_config, member), sizeof(((ohmi_config *)0)->member)
@@ -539,6 +546,7 @@ static const ohmi_field fields[] = {
      "own choice"},
 
 #include "config/fields_insitu.h"
+#include "config/fields_harvest.h"
 };
 
 #define N_FIELDS ((int)(sizeof fields / sizeof *fields))

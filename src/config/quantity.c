@@ -128,6 +128,11 @@ void ohmi_quantity_add_text(ohmi_text *out, double value, const char *unit) {
         (void)snprintf(text, sizeof text, "%.*g", digits, scaled(value, -power));
         is_exact = scaled(strtod(text, NULL), power) == value;
     }
+    // 500, not 5e+02
+    if (is_exact && strchr(text, 'e') && fabs(scaled(value, -power)) < 1e6 &&
+        fabs(scaled(value, -power)) >= 1) {
+        (void)snprintf(text, sizeof text, "%.0f", scaled(value, -power));
+    }
     // two roundings can miss it: then without a prefix
     if (!is_exact) {
         (void)snprintf(text, sizeof text, "%.17g", value);

@@ -83,24 +83,13 @@ static bool is_set(const ohm_hardware *hardware, const char *key) {
 
 ohm_status ohmi_bill_hardware(ohmi_hardware *out, const ohm_cost *cost,
                               const ohm_hardware *hardware, ohm_error *err) {
-    ohm_hardware mapped = *hardware;
     if (cost->opened.learner) {
-        const ohmi_config *values = cost->opened.values;
-        ohmi_hardware *v = &mapped.values;
-        v->rows = values->array.rows;
-        v->array.columns =
-            is_set(hardware, "array.columns") ? v->array.columns : values->array.columns;
-        v->cell.bits = is_set(hardware, "cell.bits") ? v->cell.bits : values->array.cell_bits;
-        v->cell.sign = is_set(hardware, "cell.sign") ? v->cell.sign : values->array.weight_scheme;
-        v->adc.bits = is_set(hardware, "adc.bits") ? v->adc.bits : values->adc.bits;
-        if (!is_set(hardware, "adc.count")) {
-            v->adc.count = (v->array.columns + values->adc.columns - 1) / values->adc.columns;
-        }
-    } else {
-        mapped.values.rows = cost->work->place->def.rows;
-        if (!is_set(hardware, "cell.sign")) {
-            mapped.values.cell.sign = OHMI_CODING_OFFSET_DIGITAL;
-        }
+        return ohmi_hardware_for(out, hardware, cost->opened.values, err);
+    }
+    ohm_hardware mapped = *hardware;
+    mapped.values.rows = cost->work->place->def.rows;
+    if (!is_set(hardware, "cell.sign")) {
+        mapped.values.cell.sign = OHMI_CODING_OFFSET_DIGITAL;
     }
     return ohmi_hardware_resolve(out, &mapped, err);
 }

@@ -127,6 +127,26 @@ done:
     return status;
 }
 
+static bool is_set(const ohm_hardware *hardware, const char *key) {
+    const ohmi_table *table = ohmi_hardware_table();
+    return hardware->is_set[ohmi_table_find(table, key) - table->fields];
+}
+
+ohm_status ohmi_hardware_for(ohmi_hardware *out, const ohm_hardware *hardware,
+                             const ohmi_config *config, ohm_error *err) {
+    ohm_hardware mapped = *hardware;
+    ohmi_hardware *v = &mapped.values;
+    v->rows = config->array.rows;
+    v->array.columns = is_set(hardware, "array.columns") ? v->array.columns : config->array.columns;
+    v->cell.bits = is_set(hardware, "cell.bits") ? v->cell.bits : config->array.cell_bits;
+    v->cell.sign = is_set(hardware, "cell.sign") ? v->cell.sign : config->array.weight_scheme;
+    v->adc.bits = is_set(hardware, "adc.bits") ? v->adc.bits : config->adc.bits;
+    if (!is_set(hardware, "adc.count")) {
+        v->adc.count = (v->array.columns + config->adc.columns - 1) / config->adc.columns;
+    }
+    return ohmi_hardware_resolve(out, &mapped, err);
+}
+
 ohm_status ohm_hardware_check(const ohm_hardware *hardware, ohm_error *err) {
     ohmi_hardware resolved;
     return ohmi_hardware_resolve(&resolved, hardware, err);

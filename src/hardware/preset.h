@@ -20,4 +20,9 @@ struct ohm_hardware {
 OHM_NODISCARD ohm_status ohmi_hardware_resolve(ohmi_hardware *out, const ohm_hardware *hardware,
                                                ohm_error *err);
 
+// The same for a network that config maps: array sizes, bits of cells and converters, and the
+// coding of weights are the config's where the preset does not set them; word lines always.
+OHM_NODISCARD ohm_status ohmi_hardware_for(ohmi_hardware *out, const ohm_hardware *hardware,
+                                           const ohmi_config *config, ohm_error *err);
+
 #endif

@@ -166,9 +166,9 @@ static ohm_status count_copies(ohmi_workload *work, ohm_error *err) {
 }
 
 // whether anything but pooling reads a node's values
-static bool is_kept(const ohmi_network *network, int node) {
-    for (int i = node + 1; i < network->n_nodes; i++) {
-        const ohmi_node *n = &network->nodes[i];
+static bool is_kept(const ohmi_node *nodes, int n_nodes, int node) {
+    for (int i = node + 1; i < n_nodes; i++) {
+        const ohmi_node *n = &nodes[i];
         if (n->residual == node ||
             (n->input == node && n->kind != OHMI_NODE_MAXPOOL && n->kind != OHMI_NODE_AVGPOOL)) {
             return true;
@@ -178,44 +178,42 @@ static bool is_kept(const ohmi_network *network, int node) {
 }
 
 // the layer that feeds a node
-static int layer_before(const ohmi_network *network, int node) {
-    while (node > 0 && network->nodes[node].kind != OHMI_NODE_CONV) {
-        node = network->nodes[node].input;
+static int layer_before(const ohmi_node *nodes, int node) {
+    while (node > 0 && nodes[node].kind != OHMI_NODE_CONV) {
+        node = nodes[node].input;
     }
-    return node > 0 ? network->nodes[node].layer : 0;
+    return node > 0 ? nodes[node].layer : 0;
 }
 
-// what follows each layer: activations, pooling, what is kept
-static void read_nodes(ohmi_workload *work) {
-    const ohmi_network *network = work->learner->network;
-    for (int i = 0; i < network->n_nodes; i++) {
-        const ohmi_node *node = &network->nodes[i];
+void ohmi_workload_nodes(ohmi_count_layer *layers, int64_t *largest_map, const ohmi_node *nodes,
+                         int n_nodes, const ohmi_layer *convs, int image_bits, int input_bits) {
+    for (int i = 0; i < n_nodes; i++) {
+        const ohmi_node *node = &nodes[i];
         const int64_t values = (int64_t)node->c * node->h * node->w;
-        ohmi_count_layer *layer = &work->layers[layer_before(network, i)];
-        work->largest_map =
-            node->kind != OHMI_NODE_CONV && values > work->largest_map ? values : work->largest_map;
+        ohmi_count_layer *layer = &layers[layer_before(nodes, i)];
+        *largest_map =
+            node->kind != OHMI_NODE_CONV && values > *largest_map ? values : *largest_map;
         switch (node->kind) {
         case OHMI_NODE_CONV: {
-            const ohmi_conv *o = &network->layers[node->layer].shape;
-            const bool is_image = network->nodes[node->input].kind == OHMI_NODE_INPUT;
-            ohmi_count_layer *own = &work->layers[node->layer];
-            (void)snprintf(own->name, sizeof own->name, "%s", network->layers[node->layer].name);
+            const ohmi_conv *o = &convs[node->layer].shape;
+            const bool is_image = nodes[node->input].kind == OHMI_NODE_INPUT;
+            ohmi_count_layer *own = &layers[node->layer];
+            (void)snprintf(own->name, sizeof own->name, "%s", convs[node->layer].name);
             own->vectors = (int64_t)o->p * o->q;
-            own->planes =
-                is_image ? (int)work->learner->config->quantise.input_bits : (int)work->input_bits;
+            own->planes = is_image ? image_bits : input_bits;
             break;
         }
         case OHMI_NODE_NORM:
             layer->relu_values += node->has_relu ? values : 0;
             layer->residual_values += node->residual >= 0 ? values : 0;
-            layer->buffer_written += is_kept(network, i) ? values : 0;
+            layer->buffer_written += is_kept(nodes, n_nodes, i) ? values : 0;
             break;
         case OHMI_NODE_MAXPOOL:
             layer->pool_operations += values * (node->window * node->window - 1);
             layer->buffer_written += values;
             break;
         case OHMI_NODE_AVGPOOL: {
-            const ohmi_node *input = &network->nodes[node->input];
+            const ohmi_node *input = &nodes[node->input];
             layer->pool_operations += values * ((int64_t)input->h * input->w - 1);
             layer->buffer_written += values;
             break;
@@ -225,6 +223,14 @@ static void read_nodes(ohmi_workload *work) {
             break;
         }
     }
+}
+
+// the same for a run, with its classifiers
+static void read_nodes(ohmi_workload *work) {
+    const ohmi_network *network = work->learner->network;
+    ohmi_workload_nodes(work->layers, &work->largest_map, network->nodes, network->n_nodes,
+                        network->layers, (int)work->learner->config->quantise.input_bits,
+                        (int)work->input_bits);
     // the classifiers, side by side
     for (int l = network->n_layers; l < work->n_layers; l++) {
         const ohmi_node *head = &network->nodes[network->n_nodes - 1];

@@ -44,6 +44,12 @@ OHM_NODISCARD ohm_status ohmi_workload_new(ohmi_workload **out, const ohmi_learn
                                            int n_tasks, ohm_error *err);
 void ohmi_workload_free(ohmi_workload **work);
 
+// What a network's nodes say of its layers (n_convs, as nodes number them): name, vectors, planes
+// of the inputs (image_bits for the image's), and of what follows each layer activations, pooling
+// and what is kept. layers: zeroed. *largest_map grows to the values of the largest feature map.
+void ohmi_workload_nodes(ohmi_count_layer *layers, int64_t *largest_map, const ohmi_node *nodes,
+                         int n_nodes, const ohmi_layer *convs, int image_bits, int input_bits);
+
 // Runs images of a task (0-based) and keeps the ones of every layer's inputs: at most n_images of
 // its test set; tasks: those of the learner with their images.
 OHM_NODISCARD ohm_status ohmi_workload_run(ohmi_workload *work, ohmi_learner *learner,

@@ -12,6 +12,10 @@
 //                        torchvision has it
 //   resnet50_v1          the same, halving the map in the first 1 x 1 convolution, as the paper
 //                        and Keras have it
+//   lenet     LeCun et al., Proc. IEEE 86(11), 1998, LeNet-5's sizes: 6 M 16 M, 5 x 5, linear 120,
+//   84,
+//             with batch norm and ReLU; images below 32 pixels, and maps below 5, are padded by
+//             2
 //   small     16 M 32 M 32 M, linear 64: for tests and demonstrations
 #include <string.h>
 
@@ -44,6 +48,19 @@ static int vgg8(ohmi_build *build, int at) {
     static const int channels[] = {128, 128, 0, 256, 256, 0, 512, 512, 0};
     at = stack(build, at, channels, (int)(sizeof channels / sizeof *channels));
     return ohmi_build_norm(build, ohmi_build_linear(build, at, 1024), -1, true);
+}
+
+static int lenet(ohmi_build *build, int at) {
+    static const int channels[] = {6, 16}, outputs[] = {120, 84};
+    for (int i = 0; i < 2; i++) {
+        const int pad = build->nodes[at].h < (i == 0 ? 32 : 5) ? 2 : 0;
+        at = ohmi_build_conv(build, at, channels[i], 5, 1, pad);
+        at = ohmi_build_maxpool(build, ohmi_build_norm(build, at, -1, true), 2, 2, 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        at = ohmi_build_norm(build, ohmi_build_linear(build, at, outputs[i]), -1, true);
+    }
+    return at;
 }
 
 static int small(ohmi_build *build, int at) {
@@ -130,13 +147,13 @@ static const struct {
     int (*body)(ohmi_build *build, int at);
 } models[] = {{"vgg16_bn", vgg16_bn}, {"vgg8", vgg8},         {"resnet18", resnet18},
               {"resnet20", resnet20}, {"resnet50", resnet50}, {"resnet50_v1", resnet50_v1},
-              {"small", small}};
+              {"lenet", lenet},       {"small", small}};
 
 enum { N_MODELS = sizeof models / sizeof *models };
 
 const char *const *ohmi_network_models(void) {
-    static const char *const names[] = {"vgg16_bn", "vgg8",        "resnet18", "resnet20",
-                                        "resnet50", "resnet50_v1", "small",    NULL};
+    static const char *const names[] = {"vgg16_bn",    "vgg8",  "resnet18", "resnet20", "resnet50",
+                                        "resnet50_v1", "lenet", "small",    NULL};
     return names;
 }
 
@@ -165,7 +182,7 @@ ohm_status ohmi_model_build(ohmi_build *build, const ohmi_network_def *def, ohm_
         ohmi_fail(err, OHM_ERR_CONFIG, "'network.model' is '%s', which is unknown", def->model);
     ohmi_hint(err,
               "did you mean '%s'? known are vgg16_bn, vgg8, resnet18, resnet20, resnet50, "
-              "resnet50_v1, small",
+              "resnet50_v1, lenet, small",
               models[nearest].name);
     return status;
 }

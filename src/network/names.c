@@ -25,6 +25,7 @@ static const stack_names stacks[] = {
      false,
      "classifier.6"},
     {"vgg8", 6, {0, 3, 7, 10, 14, 17}, 1, {0}, true, "classifier.3"},
+    {"lenet", 2, {0, 4}, 2, {0, 3}, true, "classifier.6"},
     {"small", 3, {0, 4, 8}, 1, {0}, true, "classifier.3"},
 };
 

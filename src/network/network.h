@@ -156,7 +156,7 @@ typedef struct {
 } ohmi_network;
 
 typedef struct {
-    const char *model; // "vgg16_bn", "vgg8", "resnet18", "resnet20", "resnet50", "small"
+    const char *model; // "vgg16_bn", "vgg8", "resnet18", "resnet20", "resnet50", "lenet", "small"
     double width;      // factor of the widths
     int channels, height, width_pixels; // of an image
     int batch;                          // images at most

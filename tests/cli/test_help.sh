@@ -17,7 +17,7 @@ shown() {
 
 run --help
 shown
-for command in learn eval report compare cost sweep insitu array data import export explain doctor bench completion help; do
+for command in learn eval report compare cost sweep insitu harvest array data import export explain doctor bench completion help; do
     run --help
     out "  $command "
     run "$command" --help
@@ -30,7 +30,7 @@ for command in learn eval report compare cost sweep insitu array data import exp
     run help "$command"
     code 0
     case $command in
-    learn | sweep | cost | insitu) out "Presets:" ;;
+    learn | sweep | cost | insitu | harvest) out "Presets:" ;;
     *) if cmp -s "$work/out" "$work/by_option"; then held; else broken "two helps differ"; fi ;;
     esac
 done

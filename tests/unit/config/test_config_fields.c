@@ -34,7 +34,8 @@ static void test_rows(void **state) {
     for (int i = 0; i < n; i++) {
         const ohmi_field *f = &fields[i];
         static const size_t sizes[] = {
-            sizeof(bool), sizeof(int64_t), sizeof(double), sizeof(int), 0, sizeof(ohmi_numbers)};
+            sizeof(bool),         sizeof(int64_t), sizeof(double), sizeof(int), 0,
+            sizeof(ohmi_numbers), sizeof(double)};
 
         // found by its own name, once, in its section, whose keys are together
         assert_ptr_equal(ohmi_field_find(f->key), f);
