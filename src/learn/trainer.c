@@ -463,6 +463,8 @@ static ohm_status learn_part(void *context, const ohm_communicator *parts, ohm_e
     r.checkpoint_s = ohmi_now_s();
     OHM_TRY(learn_tasks(&r, err));
     if (r.is_first) {
+        // written with the last checkpoint, or, where a kill came between, now
+        OHM_TRY(ohmi_run_save_times(&r.run, err));
         OHM_TRY(ohmi_run_write_metrics(&r.run, r.learner, r.is_identical, err));
     }
     ohmi_run_log(&r.run, "all tasks are learned");

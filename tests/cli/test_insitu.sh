@@ -96,6 +96,27 @@ run insitu "$work/tiny.yaml" --out "$work/whole" --json -q
 code 0
 if python3 -m json.tool "$work/out" >"$work/json"; then held; else broken "no JSON"; fi
 
+last="insitu, its report"
+if grep -q "Training on crossbars" "$work/whole/report.html" &&
+    grep -q "word lines by bit-lines" "$work/whole/report.html"; then held; else broken "no section"; fi
+
+# a finished run is priced anew with other constants: ten times the energy of each pulse
+cp -r "$work/whole" "$work/priced"
+run insitu "$work/tiny.yaml" machine.write_energy=3.91e-8 --out "$work/priced" -q
+code 0
+last="insitu, priced anew"
+if python3 - "$work/whole/insitu.json" "$work/priced/insitu.json" 2>"$work/err" <<'EOF'
+import json
+import sys
+
+a, b = (json.load(open(path))["trained"] for path in sys.argv[1:])
+assert a["writes"] == b["writes"] and a["time_s"] == b["time_s"]
+for name, energy in a["energy_write_j"].items():
+    assert abs(10 * energy - b["energy_write_j"][name]) <= 1e-9 * b["energy_j"]
+assert a["energy_read_j"] == b["energy_read_j"]
+EOF
+then held; else broken "not what it should cost"; fi
+
 # killed and gone on with
 last="insitu, killed 8 times"
 cp -r "$work/whole" "$work/reference"
