@@ -180,14 +180,23 @@ static int64_t tiles_left(const ohmi_node_state *node, const image *im) {
     return ohmi_cursor_left(c, m, &im->mode->tile) + (m->vectors - c->vector - 1) * im->mode->tiles;
 }
 
-// time until an image wants a decision: its layer done, or the last step of its mode
-static double until_event_s(const ohmi_node_state *node, image *im) {
-    const int64_t copies = im->mode->copies;
-    im->rest_tiles = tiles_left(node, im) - (im->left_s > 0 ? im->step_tiles : 0);
+// Time until an image wants a decision: its layer done, or the last step of its mode. Beyond the
+// horizon, some time beyond: then the vectors not begun are enough to know.
+static double until_event_s(const ohmi_node_state *node, image *im, double horizon_s) {
+    const ohmi_activation *mode = im->mode;
+    const ohmi_matrix *m = &node->def.machine->layers[im->layer].matrix;
+    const int64_t under_way = im->left_s > 0 ? im->step_tiles : 0;
+    const int64_t least = (m->vectors - im->cursor.vector - 1) * mode->tiles - under_way;
+    const double least_s = (double)least / (double)mode->copies * mode->step_s;
+    if (least_s > horizon_s + 2 * mode->step_s) {
+        im->rest_tiles = least;
+        return im->left_s > 0 && im->is_leaving ? im->left_s : least_s;
+    }
+    im->rest_tiles = tiles_left(node, im) - under_way;
     if (im->left_s > 0 && im->is_leaving) {
         return im->left_s;
     }
-    return im->left_s + ceil((double)im->rest_tiles / (double)copies) * im->mode->step_s;
+    return im->left_s + ceil((double)im->rest_tiles / (double)mode->copies) * mode->step_s;
 }
 
 // an image works for a time, at most until its event
@@ -358,7 +367,7 @@ static void run_for(ohmi_node_state *node, double power_w, double time_s) {
         int first = -1;
         for (int i = 0; i < node->n_images; i++) {
             if (image_at(node, i)->is_active) {
-                const double event_s = until_event_s(node, image_at(node, i));
+                const double event_s = until_event_s(node, image_at(node, i), until_s);
                 if (event_s < until_s) {
                     until_s = event_s;
                     first = i;
