@@ -298,6 +298,10 @@ ohm_status ohm_bench_kernels(char **json, const ohm_bench_def *def, ohm_error *e
         goto done;
     }
     OHM_TRY(ohmi_bench_check(def, err));
+    if (def->way) {
+        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "'kernels' times all its products in turn");
+        goto done;
+    }
     OHM_TRY(find_rows(&b, def->backend, err));
     const ohmi_network_def network = {
         .model = def->model, .channels = 3, .height = 32, .width_pixels = 32, .batch = def->batch};

@@ -175,7 +175,11 @@ ohm_status ohmi_bench_no_way(const char *way, const char *const *names, int n, o
         }
     }
     ohm_status status = ohmi_fail(err, OHM_ERR_ARGUMENT, "no way '%s' to time", way);
-    ohmi_hint(err, "did you mean '%s'?", names[nearest]);
+    if (n > 0) {
+        ohmi_hint(err, "did you mean '%s'?", names[nearest]);
+    } else {
+        ohmi_hint(err, "this benchmark has one way only");
+    }
     return status;
 }
 

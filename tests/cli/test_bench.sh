@@ -49,6 +49,17 @@ code 2
 no_out
 err "did you mean 'xst'"
 
+# where there is nothing to choose from
+run bench cost --quiet --way day --peer none
+code 2
+no_out
+err "one way only"
+
+run bench kernels --quiet --way day --peer none
+code 2
+no_out
+err "in turn"
+
 run bench train --quiet --model small --backend nonsense --peer none
 no_out
 one_err_line
