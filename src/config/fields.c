@@ -81,14 +81,14 @@ static const ohmi_section sections[] = {
     {"wire", "resistance of the wires of an array, solved exactly"},
     {"adapt", "learning what chips bear, or around the faults of one"},
     {"repair", "what is done about a chip that is not what it should be"},
-    {"insitu", "training on crossbars ('ohmwise insitu'), and which writes it leaves out"},
+    {"insitu", "training on crossbars, and which writes it leaves out"},
     {"machine", "what training on crossbars takes, and a GPU beside it"},
     {"power", "harvested power: traces, and how they are scaled"},
     {"wifi", "the generator wifi: bursts of radio power (also for RF)"},
     {"piezo", "the generator piezo: pulses of movement"},
     {"thermal", "the generator thermal: slow random changes"},
     {"solar", "the generator solar: days with clouds"},
-    {"harvest", "running on harvested power (a reconstruction of ResiRCA and ResiSchedule)"},
+    {"harvest", "running on harvested power, a reconstruction of ResiRCA"},
     {"storage", "a capacitor behind the harvester; without energy there is none"},
 };
 
