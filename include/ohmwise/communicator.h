@@ -56,7 +56,8 @@ typedef struct {
     size_t result_bytes; // of one item; 0 = there are none
     void *results;       // (n_items, result_bytes), zeroed here; the same on all ranks afterwards
     void *context;       // of the calls below
-    // Does one item, which must depend on its number only, and fills its result.
+    // Does one item, which must depend on its number only, and fills its result, which is aligned
+    // for any type whose size result_bytes is a multiple of.
     ohm_status (*work)(void *context, int64_t item, void *result, ohm_error *err);
     // Non-zero: begin no more items, on no rank. Asked between items; may be NULL.
     int (*is_stopped)(void *context);

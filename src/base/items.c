@@ -14,8 +14,8 @@
 // What one rank, and in the end every rank, knows of all items.
 typedef struct {
     uint8_t *bytes;    // one block, which ranks can send: the two below
+    uint8_t *results;  // (n_items, result_bytes), first, so that they are aligned
     uint8_t *is_done;  // (n_items) 0 or 1
-    uint8_t *results;  // (n_items, result_bytes)
     size_t size_bytes; // of the block
 } ledger;
 
@@ -27,8 +27,8 @@ static ohm_status ledger_new(ledger *l, const ohm_items_def *def, size_t n_copie
         return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the results of %lld items",
                          (long long)def->n_items);
     }
-    l->is_done = l->bytes;
-    l->results = l->bytes + n;
+    l->results = l->bytes;
+    l->is_done = l->bytes + n * def->result_bytes;
     return OHM_OK;
 }
 
@@ -62,11 +62,12 @@ done:
 static void merge(ledger *own, const ledger *all, int size, const ohm_items_def *def) {
     const size_t n = (size_t)def->n_items;
     for (int r = 0; r < size; r++) {
-        const uint8_t *is_done = all->bytes + (size_t)r * all->size_bytes;
+        const uint8_t *results = all->bytes + (size_t)r * all->size_bytes;
+        const uint8_t *is_done = results + n * def->result_bytes;
         for (size_t i = 0; i < n; i++) {
             if (is_done[i]) {
                 own->is_done[i] = 1;
-                memcpy(own->results + i * def->result_bytes, is_done + n + i * def->result_bytes,
+                memcpy(own->results + i * def->result_bytes, results + i * def->result_bytes,
                        def->result_bytes);
             }
         }
