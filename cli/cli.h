@@ -41,6 +41,8 @@ const char *ohmcli_data_folder(const ohmcli_call *call);
 // or without .yaml) in the folders of $OHM_PRESET_PATH, of the installation, of the source tree.
 // False after an error was said.
 bool ohmcli_find_config(char *path, size_t size_bytes, const char *name);
+// The same of a preset in a folder, as "xst-32nm" of "hardware"; a name with '/' or '.' is whole.
+bool ohmcli_find_preset(char *path, size_t size_bytes, const char *folder, const char *name);
 
 // Calls use with the name of every preset there is, as "learn/cifar100-xst", in order; those
 // of "experiments/" are for sweep, those of "harvest/" and "power/" for harvest, those of

@@ -8,15 +8,46 @@
 
 #include "cli.h"
 
-// Sets "key=value". Returns an exit code, after saying what was wrong.
-static int set_key(ohm_config *config, const ohmcli_call *call, const char *assignment) {
-    char key[128];
-    const char *value = NULL;
+int ohmcli_set_keys(ohm_config *config, const ohmcli_call *call) {
     ohm_error err = {0};
-    if (!ohmcli_assignment(call, assignment, key, sizeof key, &value)) {
+    for (int i = 1; i < call->n_operands; i++) {
+        char key[128];
+        const char *value = NULL;
+        if (!ohmcli_assignment(call, call->operands[i], key, sizeof key, &value)) {
+            return OHMCLI_USAGE;
+        }
+        if (ohm_config_set(config, key, value, &err) < 0) {
+            return ohmcli_error(&err);
+        }
+    }
+    return OHMCLI_DONE;
+}
+
+int ohmcli_load_hardware(ohm_hardware *hardware, const ohmcli_call *call, const char *preset,
+                         const char *option) {
+    char path[4096];
+    ohm_error err = {0};
+    if (!ohmcli_find_preset(path, sizeof path, "hardware", preset)) {
         return OHMCLI_USAGE;
     }
-    return ohm_config_set(config, key, value, &err) < 0 ? ohmcli_error(&err) : OHMCLI_DONE;
+    if (ohm_hardware_load(hardware, path, &err) < 0) {
+        return ohmcli_error(&err);
+    }
+    const char *assignment = NULL;
+    for (int i = 0; (assignment = option != NULL             ? ohmcli_value_at(call, option, i)
+                                  : i + 1 < call->n_operands ? call->operands[i + 1]
+                                                             : NULL) != NULL;
+         i++) {
+        char key[128];
+        const char *value = NULL;
+        if (!ohmcli_assignment(call, assignment, key, sizeof key, &value)) {
+            return OHMCLI_USAGE;
+        }
+        if (ohm_hardware_set(hardware, key, value, &err) < 0) {
+            return ohmcli_error(&err);
+        }
+    }
+    return ohm_hardware_check(hardware, &err) < 0 ? ohmcli_error(&err) : OHMCLI_DONE;
 }
 
 // Sets a key from the environment; value NULL or empty = nothing there.
@@ -42,8 +73,8 @@ int ohmcli_fill_config(ohm_config *config, const ohmcli_call *call) {
     if (code == OHMCLI_DONE) {
         code = set_from_environment(config, "backend", ohmcli_backend(call));
     }
-    for (int i = 1; i < call->n_operands && code == OHMCLI_DONE; i++) {
-        code = set_key(config, call, call->operands[i]);
+    if (code == OHMCLI_DONE) {
+        code = ohmcli_set_keys(config, call);
     }
     if (code == OHMCLI_DONE && ohmcli_has(call, "threads")) {
         if (ohm_config_set(config, "threads", ohmcli_value(call, "threads"), &err) < 0) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "config_call.h"
 #include "ohmwise/config.h"
 #include "ohmwise/cost.h"
 #include "ohmwise/system.h"
@@ -71,30 +72,9 @@ enum { MAX_AXES = 8, MAX_SETS = 16 };
 // A preset with the keys of the command line over it. Returns an exit code; *out is for
 // ohm_hardware_free.
 static int read_hardware(ohm_hardware **out, const ohmcli_call *call, const char *preset) {
-    char path[4096], name[4096];
     ohm_error err = {0};
-    const bool is_short = strpbrk(preset, "/.") == NULL;
-    snprintf(name, sizeof name, "%s%s", is_short ? "hardware/" : "", preset);
-    if (!ohmcli_find_config(path, sizeof path, name)) {
-        return OHMCLI_USAGE;
-    }
-    if (ohm_hardware_new(out, &err) < 0 || ohm_hardware_load(*out, path, &err) < 0) {
-        return ohmcli_error(&err);
-    }
-    for (int i = 1; i < call->n_operands; i++) {
-        char key[128];
-        const char *value = NULL;
-        if (!ohmcli_assignment(call, call->operands[i], key, sizeof key, &value)) {
-            return OHMCLI_USAGE;
-        }
-        if (ohm_hardware_set(*out, key, value, &err) < 0) {
-            return ohmcli_error(&err);
-        }
-    }
-    if (ohm_hardware_check(*out, &err) < 0) {
-        return ohmcli_error(&err);
-    }
-    return OHMCLI_DONE;
+    return ohm_hardware_new(out, &err) < 0 ? ohmcli_error(&err)
+                                           : ohmcli_load_hardware(*out, call, preset, NULL);
 }
 
 // All presets of hardware, or those that were named.

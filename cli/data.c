@@ -162,7 +162,7 @@ int ohmcli_data(int argc, char **argv) {
     // do it, and say where the set lies then
     ohm_error err = {0};
     ohmcli_progress progress;
-    ohmcli_progress_init(&progress, "auto", ohmcli_stop_on_signals());
+    ohmcli_progress_init(&progress, NULL, ohmcli_stop_on_signals());
     const ohm_status status =
         is_get   ? ohm_data_get(name, folder, url, ohmcli_progress_transfer, &progress, &err)
         : is_add ? ohm_data_add(name, call.operands[2], folder, ohmcli_progress_transfer, &progress,

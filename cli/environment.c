@@ -346,3 +346,10 @@ bool ohmcli_find_config(char *path, size_t size_bytes, const char *name) {
     }
     return false;
 }
+
+bool ohmcli_find_preset(char *path, size_t size_bytes, const char *folder, const char *name) {
+    char whole[PATH_ROOM];
+    const bool is_short = strpbrk(name, "/.") == NULL;
+    snprintf(whole, sizeof whole, "%s%s%s", is_short ? folder : "", is_short ? "/" : "", name);
+    return ohmcli_find_config(path, size_bytes, whole);
+}

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "config_call.h"
 #include "ohmwise/harvest.h"
 #include "ranks.h"
 #include "stop.h"
@@ -59,60 +60,22 @@ const ohmcli_command ohmcli_harvest_command = {
 
 // File, preset of traces, command line: the later wins.
 static int fill_config(ohm_config *config, const ohmcli_call *call) {
-    char path[4096], name[4096];
+    char path[4096];
     ohm_error err = {0};
+    const char *power = ohmcli_value(call, "power");
     if (!ohmcli_find_config(path, sizeof path, call->operands[0])) {
         return OHMCLI_USAGE;
     }
     if (ohm_config_load(config, path, &err) < 0) {
         return ohmcli_error(&err);
     }
-    const char *power = ohmcli_value(call, "power");
-    if (power != NULL) {
-        snprintf(name, sizeof name, "%s%s", strpbrk(power, "/.") == NULL ? "power/" : "", power);
-        if (!ohmcli_find_config(path, sizeof path, name)) {
-            return OHMCLI_USAGE;
-        }
-        if (ohm_config_load(config, path, &err) < 0) {
-            return ohmcli_error(&err);
-        }
-    }
-    for (int i = 1; i < call->n_operands; i++) {
-        char key[128];
-        const char *value = NULL;
-        if (!ohmcli_assignment(call, call->operands[i], key, sizeof key, &value)) {
-            return OHMCLI_USAGE;
-        }
-        if (ohm_config_set(config, key, value, &err) < 0) {
-            return ohmcli_error(&err);
-        }
-    }
-    return OHMCLI_DONE;
-}
-
-static int fill_hardware(ohm_hardware *hardware, const ohmcli_call *call) {
-    char path[4096], name[4096];
-    ohm_error err = {0};
-    const char *preset = ohmcli_has(call, "preset") ? ohmcli_value(call, "preset") : "xst-32nm";
-    snprintf(name, sizeof name, "%s%s", strpbrk(preset, "/.") == NULL ? "hardware/" : "", preset);
-    if (!ohmcli_find_config(path, sizeof path, name)) {
+    if (power != NULL && !ohmcli_find_preset(path, sizeof path, "power", power)) {
         return OHMCLI_USAGE;
     }
-    if (ohm_hardware_load(hardware, path, &err) < 0) {
+    if (power != NULL && ohm_config_load(config, path, &err) < 0) {
         return ohmcli_error(&err);
     }
-    const char *assignment = NULL;
-    for (int i = 0; (assignment = ohmcli_value_at(call, "hardware", i)) != NULL; i++) {
-        char key[128];
-        const char *value = NULL;
-        if (!ohmcli_assignment(call, assignment, key, sizeof key, &value)) {
-            return OHMCLI_USAGE;
-        }
-        if (ohm_hardware_set(hardware, key, value, &err) < 0) {
-            return ohmcli_error(&err);
-        }
-    }
-    return OHMCLI_DONE;
+    return ohmcli_set_keys(config, call);
 }
 
 static int is_stopped(void *context) {
@@ -228,7 +191,9 @@ int ohmcli_harvest(int argc, char **argv) {
         code = fill_config(config, &call);
     }
     if (code == OHMCLI_DONE) {
-        code = fill_hardware(hardware, &call);
+        const char *preset = ohmcli_value(&call, "preset");
+        code =
+            ohmcli_load_hardware(hardware, &call, preset != NULL ? preset : "xst-32nm", "hardware");
     }
     if (code == OHMCLI_DONE && ohm_harvest_new(&harvest, config, hardware, &err) < 0) {
         code = ohmcli_error(&err);

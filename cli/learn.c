@@ -3,36 +3,10 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cli.h"
-#include "config_call.h"
-#include "ohmwise/config.h"
-#include "ohmwise/learn.h"
-#include "progress.h"
-#include "ranks.h"
 #include "run_results.h"
-#include "stop.h"
-
-static const char *const when_choices[] = {"auto", "always", "never", NULL};
-
-static const ohmcli_option options[] = {
-    {.name = "out",
-     .letter = 'o',
-     .value = "RUN",
-     .help = "the run folder; made, or resumed",
-     .complete = OHMCLI_COMPLETE_FOLDER},
-    {.name = "force", .help = "discard a run that is there"},
-    OHMCLI_OPTION_DATA,
-    OHMCLI_OPTION_THREADS,
-    {.name = "dry-run", .letter = 'n', .help = "print the complete config and stop"},
-    {.name = "progress",
-     .value = "WHEN",
-     .help = "the bar: auto, always or never",
-     .choices = when_choices},
-    {.name = "json", .help = "print metrics.json instead of a table"},
-    {0},
-};
+#include "training.h"
 
 const ohmcli_command ohmcli_learn_command = {
     .name = "learn",
@@ -45,7 +19,7 @@ const ohmcli_command ohmcli_learn_command = {
              "('ohmwise explain' says which there are). A run that is there is resumed.\n"
              "Ctrl-C writes a checkpoint and exits with 75: the same command then goes on.\n"
              "Under mpirun each process learns a part of every batch (docs/parallel.md).",
-    .options = options,
+    .options = ohmcli_training_options,
     .complete = OHMCLI_COMPLETE_CONFIG,
     .has_ranks = true,
     .run = ohmcli_learn,
@@ -76,79 +50,8 @@ static void print_table(const json_t *metrics, const char *run) {
     printf("report: %s/report.html\n", run);
 }
 
-// What a finished run has to show for itself.
-static int print_result(const ohmcli_call *call, const char *run) {
-    ohm_error err = {0};
-    const int code = ohm_report_write(run, NULL, &err) < 0 ? ohmcli_error(&err) : OHMCLI_DONE;
-    json_t *metrics = NULL;
-    const int read = ohmcli_run_metrics(&metrics, run);
-    if (read != OHMCLI_DONE) {
-        return read;
-    }
-    if (ohmcli_has(call, "json")) {
-        json_dumpf(metrics, stdout, JSON_INDENT(2));
-        putchar('\n');
-    } else {
-        print_table(metrics, run);
-    }
-    json_decref(metrics);
-    return code;
-}
-
-// Learns with a config that is filled; command is for the manifest.
-static int learn(ohm_config *config, const ohmcli_call *call, const char *command) {
-    ohmcli_progress progress;
-    ohm_error err = {0};
-    const char *choice = ohmcli_value(call, "progress");
-    ohmcli_progress_init(&progress, choice != NULL ? choice : "auto", ohmcli_stop_on_signals());
-    const ohm_learn_def def = {
-        .run_folder = ohmcli_value(call, "out"),
-        .data_folder = ohmcli_data_folder(call),
-        .command = command,
-        .force = ohmcli_has(call, "force"),
-        .sink = ohmcli_progress_event,
-        .context = &progress,
-        .communicator = ohmcli_ranks(),
-    };
-    const ohm_status status = ohm_learn(config, &def, &err);
-    ohmcli_progress_clear(&progress);
-    if (status < 0) {
-        return ohmcli_error(&err);
-    }
-    return ohmcli_ranks()->rank == 0 ? print_result(call, def.run_folder) : OHMCLI_DONE;
-}
-
 int ohmcli_learn(int argc, char **argv) {
-    ohmcli_call call;
-    ohm_config *config = NULL;
-    ohm_error err = {0};
-    char *command = ohmcli_join_command(argc, argv); // before parsing, which changes the order
-    int code = ohmcli_parse(&call, &ohmcli_learn_command, argc, argv);
-    if (code >= 0) {
-        free(command);
-        return code;
-    }
-    if (!ohmcli_has(&call, "out") && !ohmcli_has(&call, "dry-run")) {
-        code = ohmcli_usage(&ohmcli_learn_command, "where to? give --out RUN");
-    } else if (command == NULL) {
-        code = ohmcli_fail(OHMCLI_FAILED, "out of memory");
-    } else if (ohm_config_new(&config, &err) < 0) {
-        code = ohmcli_error(&err);
-    } else {
-        code = ohmcli_fill_config(config, &call);
-    }
-    if (code == OHMCLI_DONE && ohmcli_has(&call, "dry-run")) {
-        char *text = NULL;
-        if (ohm_config_check(config, &err) < 0 || ohm_config_text(&text, config, &err) < 0) {
-            code = ohmcli_error(&err);
-        } else {
-            fputs(text, stdout);
-        }
-        ohm_text_free(&text);
-    } else if (code == OHMCLI_DONE) {
-        code = learn(config, &call, command);
-    }
-    ohm_config_free(&config);
-    free(command);
-    return code;
+    static const ohmcli_training training = {&ohmcli_learn_command, ohm_learn, "metrics.json",
+                                             print_table};
+    return ohmcli_train(&training, argc, argv);
 }

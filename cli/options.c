@@ -12,12 +12,15 @@
 
 #include "cli.h"
 
-static const char *const color_choices[] = {"auto", "always", "never", NULL};
+const char *const ohmcli_when_choices[] = {"auto", "always", "never", NULL};
 
 static const ohmcli_option common_options[] = {
     {.name = "quiet", .letter = 'q', .help = "say nothing but results and errors"},
     {.name = "verbose", .letter = 'v', .help = "say more"},
-    {.name = "color", .value = "WHEN", .help = "auto, always or never", .choices = color_choices},
+    {.name = "color",
+     .value = "WHEN",
+     .help = "auto, always or never",
+     .choices = ohmcli_when_choices},
     {.name = "help", .letter = 'h', .help = "this text"},
     {0},
 };

@@ -60,8 +60,16 @@ typedef struct {
     }
 #define OHMCLI_OPTION_THREADS                                                                      \
     { .name = "threads", .letter = 'j', .value = "N", .help = "threads, 0 = all CPUs" }
+#define OHMCLI_OPTION_PROGRESS                                                                     \
+    {                                                                                              \
+        .name = "progress", .value = "WHEN", .help = "the bar: auto, always or never",             \
+        .choices = ohmcli_when_choices                                                             \
+    }
 #define OHMCLI_OPTION_JSON                                                                         \
     { .name = "json", .help = "print one JSON document" }
+
+// auto, always, never
+extern const char *const ohmcli_when_choices[];
 
 typedef struct ohmcli_command {
     const char *name;

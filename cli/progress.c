@@ -31,8 +31,10 @@ void ohmcli_duration(char *text, unsigned long size_bytes, double seconds) {
     }
 }
 
-void ohmcli_progress_init(ohmcli_progress *progress, const char *choice,
+void ohmcli_progress_init(ohmcli_progress *progress, const ohmcli_call *call,
                           volatile sig_atomic_t *stop) {
+    const char *given = call != NULL ? ohmcli_value(call, "progress") : NULL;
+    const char *choice = given != NULL ? given : "auto";
     // the bar is for a terminal, and for a process that is in its foreground
     const bool watched = isatty(STDERR_FILENO) != 0 && tcgetpgrp(STDERR_FILENO) == getpgrp();
     *progress = (ohmcli_progress){.stop = stop, .is_quiet = ohmcli_verbosity() < 0};

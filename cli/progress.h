@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "ohmwise/learn.h"
+#include "options.h"
 
 typedef struct {
     volatile sig_atomic_t *stop; // non-zero asks the library to stop; may be NULL
@@ -18,8 +19,9 @@ typedef struct {
     double drawn_s;              // when it was drawn last
 } ohmcli_progress;
 
-// choice: "auto", "always" or "never" (the bar).
-void ohmcli_progress_init(ohmcli_progress *progress, const char *choice,
+// When there is a bar is said by OHMCLI_OPTION_PROGRESS of the call, if it has it; call may be
+// NULL.
+void ohmcli_progress_init(ohmcli_progress *progress, const ohmcli_call *call,
                           volatile sig_atomic_t *stop);
 
 // The sink of ohm_learn; context is the ohmcli_progress.

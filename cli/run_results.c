@@ -10,28 +10,34 @@
 
 #include "cli.h"
 
-int ohmcli_run_metrics(json_t **metrics, const char *run) {
+int ohmcli_run_file(json_t **out, const char *run, const char *file) {
     char path[4096];
     struct stat status;
     json_error_t error;
-    *metrics = NULL;
-    snprintf(path, sizeof path, "%s/metrics.json", run);
+    *out = NULL;
+    snprintf(path, sizeof path, "%s/%s", run, file);
     if (stat(path, &status) != 0) {
         return ohmcli_fail(OHMCLI_FAILED,
-                           "'%s' has no metrics.json: %s (is it a run, and has it learned a task?)",
-                           run, strerror(errno));
+                           "'%s' has no %s: %s (is it a run, and has it learned a task?)", run,
+                           file, strerror(errno));
     }
-    json_t *read = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    if (read == NULL) {
+    *out = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    if (*out == NULL) {
         return ohmcli_fail(OHMCLI_BAD_DATA, "%s:%d:%d: %s", path, error.line, error.column,
                            error.text);
     }
-    if (!json_is_array(json_object_get(read, "tasks"))) {
-        json_decref(read);
-        return ohmcli_fail(OHMCLI_BAD_DATA, "%s: 'tasks' is missing or is no list", path);
-    }
-    *metrics = read;
     return OHMCLI_DONE;
+}
+
+int ohmcli_run_metrics(json_t **metrics, const char *run) {
+    const int code = ohmcli_run_file(metrics, run, "metrics.json");
+    if (code == OHMCLI_DONE && !json_is_array(json_object_get(*metrics, "tasks"))) {
+        json_decref(*metrics);
+        *metrics = NULL;
+        return ohmcli_fail(OHMCLI_BAD_DATA, "%s/metrics.json: 'tasks' is missing or is no list",
+                           run);
+    }
+    return code;
 }
 
 // The index of a task by its name.

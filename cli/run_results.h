@@ -5,8 +5,11 @@
 
 #include <jansson.h>
 
-// Reads metrics.json of a run, for json_decref. Returns an exit code; where that is not 0, an error
-// was said and *metrics is NULL.
+// Reads a file of JSON of a run, for json_decref. Returns an exit code; where that is not 0, an
+// error was said and *out is NULL.
+int ohmcli_run_file(json_t **out, const char *run, const char *file);
+
+// The same of metrics.json, with its list of tasks.
 int ohmcli_run_metrics(json_t **metrics, const char *run);
 
 // The 0-based index of a task given by its number (from 1) or its name. Returns an exit code; where

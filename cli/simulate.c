@@ -15,8 +15,6 @@
 #include "run_results.h"
 #include "stop.h"
 
-static const char *const when_choices[] = {"auto", "always", "never", NULL};
-
 static const ohmcli_option options[] = {
     {.name = "chips", .letter = 'c', .value = "N", .help = "chips, each drawn anew (default 3)"},
     {.name = "reads",
@@ -47,10 +45,7 @@ static const ohmcli_option options[] = {
     OHMCLI_OPTION_BACKEND,
     OHMCLI_OPTION_DATA,
     OHMCLI_OPTION_THREADS,
-    {.name = "progress",
-     .value = "WHEN",
-     .help = "the bar: auto, always or never",
-     .choices = when_choices},
+    OHMCLI_OPTION_PROGRESS,
     {.name = "json", .help = "print the results as one JSON document"},
     {0},
 };
@@ -206,8 +201,7 @@ int ohmcli_simulate(int argc, char **argv) {
     snprintf(path, sizeof path, out ? "%s" : "%s/simulate.json", out ? out : run);
 
     ohmcli_progress progress;
-    const char *when = ohmcli_value(&call, "progress");
-    ohmcli_progress_init(&progress, when != NULL ? when : "auto", ohmcli_stop_on_signals());
+    ohmcli_progress_init(&progress, &call, ohmcli_stop_on_signals());
     watcher w = {.stop = progress.stop, .is_bar = progress.is_bar, .is_quiet = progress.is_quiet};
     ohm_error err = {0};
     const ohm_simulate_def def = {

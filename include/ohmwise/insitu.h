@@ -19,7 +19,7 @@
 // its plain one. OHM_ERR_CONFIG for a network in float, OHM_ERR_UNSUPPORTED for methods with own
 // weights of tasks and for parts of batches. The sink also gets a note when the plain training
 // begins.
-OHM_API OHM_NODISCARD ohm_status ohm_insitu(const ohm_config *config, const ohm_learn_def *def,
+OHM_API OHM_NODISCARD ohm_status ohm_insitu(ohm_config *config, const ohm_learn_def *def,
                                             ohm_error *err);
 
 // Times training steps of a dense 4-bit network as ohm_learn makes them, on crossbars, and on these

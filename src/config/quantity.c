@@ -140,3 +140,20 @@ void ohmi_quantity_add_text(ohmi_text *out, double value, const char *unit) {
     ohmi_c_locale_leave(&numbers);
     ohmi_text_printf(out, "%s %s%s", text, is_exact ? prefixes[best].name : "", unit);
 }
+
+void ohmi_quantity_add_rounded(ohmi_text *out, double value, const char *unit, int width) {
+    char text[48];
+    int best = N_PREFIXES - 1;
+    while (best > 0 && fabs(value) < scaled(1, prefixes[best].power)) {
+        best--;
+    }
+    if (!isfinite(value)) {
+        (void)snprintf(text, sizeof text, "%s", isnan(value) ? "-" : "unlimited");
+    } else if (fabs(value) <= 0) {
+        (void)snprintf(text, sizeof text, "0 %s", unit);
+    } else {
+        (void)snprintf(text, sizeof text, "%.4g %s%s", scaled(value, -prefixes[best].power),
+                       prefixes[best].name, unit);
+    }
+    ohmi_text_printf(out, "%*s", width, text);
+}

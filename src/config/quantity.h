@@ -15,6 +15,10 @@ OHM_NODISCARD ohm_status ohmi_quantity_read(double *value, const ohmi_field *fie
 // back as the same double.
 void ohmi_quantity_add_text(ohmi_text *out, double value, const char *unit);
 
+// Appends "12.3 uJ" for people: at most four digits, right-aligned in width; "-" for NaN,
+// "unlimited" for infinity.
+void ohmi_quantity_add_rounded(ohmi_text *out, double value, const char *unit, int width);
+
 // Of values.c: reads a number and moves at behind it; false when there is none.
 bool ohmi_scan_number(double *value, const char **at);
 // Of values.c: "'adc.energy' is 'x', which is WHAT", with what it takes as hint.

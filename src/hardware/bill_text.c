@@ -11,28 +11,6 @@
 #include "config/quantity.h"
 #include "hardware/bill.h"
 
-// "12.3 uJ": four digits and a prefix
-static void add_quantity(ohmi_text *out, double value, const char *unit, int width) {
-    static const struct {
-        const char *name;
-        double factor;
-    } prefixes[] = {{"T", 1e12}, {"G", 1e9},  {"M", 1e6},  {"k", 1e3},   {"", 1},
-                    {"m", 1e-3}, {"u", 1e-6}, {"n", 1e-9}, {"p", 1e-12}, {"f", 1e-15}};
-    char text[48];
-    size_t i = 0;
-    if (!isfinite(value)) {
-        (void)snprintf(text, sizeof text, "unlimited");
-    } else {
-        while (i < sizeof prefixes / sizeof *prefixes - 1 && fabs(value) < prefixes[i].factor) {
-            i++;
-        }
-        const bool is_zero = fabs(value) <= 0;
-        (void)snprintf(text, sizeof text, "%.4g %s%s", is_zero ? 0 : value / prefixes[i].factor,
-                       is_zero ? "" : prefixes[i].name, unit);
-    }
-    ohmi_text_printf(out, "%*s", width, text);
-}
-
 static void add_tasks(ohmi_text *out, const ohm_bill *bill) {
     const ohmi_workload *work = bill->cost->work;
     ohmi_text_printf(out, "%4s  %-28s%12s%9s%12s%12s%10s", "task", "inference of", "energy",
@@ -42,14 +20,14 @@ static void add_tasks(ohmi_text *out, const ohm_bill *bill) {
         const ohmi_price *price = &bill->tasks[t];
         const double energy_j = ohmi_price_total_j(price);
         ohmi_text_printf(out, "%4d  %-28.28s", t + 1, work->tasks[t].name);
-        add_quantity(out, energy_j, "J", 12);
+        ohmi_quantity_add_rounded(out, energy_j, "J", 12);
         ohmi_text_printf(out, "%9.2f", ohmi_price_total_j(&bill->all_on[t]) / energy_j);
-        add_quantity(out, price->latency_s, "s", 12);
-        add_quantity(out, energy_j / price->latency_s, "W", 12);
+        ohmi_quantity_add_rounded(out, price->latency_s, "s", 12);
+        ohmi_quantity_add_rounded(out, energy_j / price->latency_s, "W", 12);
         ohmi_text_printf(out, "%10.2f", price->operations / energy_j * 1e-12);
         if (bill->has_ledger) {
             const ohmi_ledger_step *step = &bill->steps[bill->cost->moves.first_task + t];
-            add_quantity(out, ohmi_ledger_total_j(step, &bill->hardware), "J", 14);
+            ohmi_quantity_add_rounded(out, ohmi_ledger_total_j(step, &bill->hardware), "J", 14);
             ohmi_text_printf(out, "%12lld", (long long)(step->cells_set + step->cells_reset));
         }
         ohmi_text_add(out, "\n");
@@ -69,7 +47,7 @@ static void add_components(ohmi_text *out, const ohm_bill *bill) {
             energy_j += bill->tasks[t].energy_j[p] / work->n_tasks;
         }
         ohmi_text_printf(out, "%-14s", ohmi_price_name(p));
-        add_quantity(out, energy_j, "J", 14);
+        ohmi_quantity_add_rounded(out, energy_j, "J", 14);
         ohmi_text_printf(out, "%8.2f", mean_j > 0 ? 100 * energy_j / mean_j : 0);
         if (p < OHMI_N_PARTS) {
             ohmi_text_printf(
@@ -90,7 +68,7 @@ static void add_summary(ohmi_text *out, const ohm_bill *bill) {
     ohmi_text_printf(out, "\n%lld arrays, %.4g mm2, mask %.0f bytes a task\nmean energy ",
                      (long long)bill->area.arrays, bill->area.total_m2 * 1e6,
                      bill->area.mask_bytes);
-    add_quantity(out, mean_j, "J", 0);
+    ohmi_quantity_add_rounded(out, mean_j, "J", 0);
     ohmi_text_printf(
         out, ", %.2f times less than with all columns on; input bits %s\n", all_on_j / mean_j,
         work->tasks[0].ones ? "counted" : "assumed (input.ones); --images counts them");
@@ -105,9 +83,9 @@ static void add_summary(ohmi_text *out, const ohm_bill *bill) {
     }
     ohmi_text_printf(out, "programming %s: set ",
                      moves->first_task > 0 ? "the backbone and all tasks" : "all tasks");
-    add_quantity(out, set_j, "J", 0);
+    ohmi_quantity_add_rounded(out, set_j, "J", 0);
     ohmi_text_add(out, ", reset ");
-    add_quantity(out, reset_j, "J", 0);
+    ohmi_quantity_add_rounded(out, reset_j, "J", 0);
     ohmi_text_printf(out, "; most writes of a cell %.4g, mean %.4g\n", moves->most_learned,
                      moves->mean_learned);
     double switch_j = 0, switch_s = 0;
@@ -117,9 +95,9 @@ static void add_summary(ohmi_text *out, const ohm_bill *bill) {
     }
     ohmi_text_printf(out, "%.0f switches%s: ", moves->n_switches,
                      bill->cost->moved.switches[0] ? "" : " (every task in turn)");
-    add_quantity(out, switch_j, "J", 0);
+    ohmi_quantity_add_rounded(out, switch_j, "J", 0);
     ohmi_text_add(out, ", ");
-    add_quantity(out, switch_s, "s", 0);
+    ohmi_quantity_add_rounded(out, switch_s, "s", 0);
     ohmi_text_add(out, " of writing; lifetime ");
     const double years =
         ohmi_ledger_lifetime_s(moves, bill->hardware.wear.endurance, bill->hardware.wear.switch_s) /

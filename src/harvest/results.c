@@ -8,6 +8,7 @@
 #include "base/c_locale.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "config/quantity.h"
 
 const char ohmi_harvest_note[] = "reconstruction of ResiRCA and ResiSchedule (HPCA 2020): the "
                                  "paper's tables of component powers "
@@ -215,50 +216,28 @@ static ohm_status not_run(ohm_error *err) {
     return ohmi_fail(err, OHM_ERR_ARGUMENT, "no results: the cases have not been run");
 }
 
-ohm_status ohm_harvest_json(char **text, const ohm_harvest *h, ohm_error *err) {
+// a tree as text for ohm_text_free; takes the tree
+static ohm_status dump_tree(char **text, json_t *root, ohm_error *err) {
     ohm_status status = OHM_OK;
-    ohmi_c_locale locale = ohmi_c_locale_enter();
-    char *dump = NULL;
-    json_t *root = NULL;
-    *text = NULL;
-    if (!h->results) {
-        status = not_run(err);
-        goto done;
-    }
-    root = ohmi_harvest_tree(h);
-    dump = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
+    char *dump = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
     *text = dump ? ohmi_strdup(dump) : NULL;
     if (!*text) {
-        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the results as JSON");
+        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for a JSON document");
     }
-done:
     free(dump);
     json_decref(root);
-    ohmi_c_locale_leave(&locale);
     return status;
 }
 
-// "1.23 uW"
-static void add_quantity(ohmi_text *out, double value, const char *unit, int width) {
-    static const struct {
-        const char *prefix;
-        double factor;
-    } scales[] = {{"G", 1e9},  {"M", 1e6},  {"k", 1e3},   {"", 1},     {"m", 1e-3},
-                  {"u", 1e-6}, {"n", 1e-9}, {"p", 1e-12}, {"f", 1e-15}};
-    char text[48];
-    size_t i = 0;
-    while (i + 1 < sizeof scales / sizeof *scales && value < scales[i].factor) {
-        i++;
-    }
-    if (!isfinite(value)) {
-        (void)snprintf(text, sizeof text, "-");
-    } else if (value <= 0) {
-        (void)snprintf(text, sizeof text, "0 %s", unit);
-    } else {
-        (void)snprintf(text, sizeof text, "%.3g %s%s", value / scales[i].factor, scales[i].prefix,
-                       unit);
-    }
-    ohmi_text_printf(out, "%*s", width, text);
+ohm_status ohm_harvest_json(char **text, const ohm_harvest *h, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_c_locale locale = ohmi_c_locale_enter();
+    *text = NULL;
+    OHM_TRY(h->results ? OHM_OK : not_run(err));
+    OHM_TRY(dump_tree(text, ohmi_harvest_tree(h), err));
+done:
+    ohmi_c_locale_leave(&locale);
+    return status;
 }
 
 // means over the seeds of a trace
@@ -289,7 +268,7 @@ static void add_row(ohmi_text *out, const ohm_harvest *h, const ohmi_case *first
         ohmi_text_printf(out, " %8s", "-");
     }
     ohmi_text_printf(out, " %10.4g %7.1f %6.1f %7.1f ", macs_j, 100 * used, 100 * on, 100 * bound);
-    add_quantity(out, latency, "s", 9);
+    ohmi_quantity_add_rounded(out, latency, "s", 9);
     ohmi_text_add(out, "\n");
 }
 
@@ -329,19 +308,6 @@ done:
     return status;
 }
 
-// a tree as text for ohm_text_free; takes the tree
-static ohm_status dump_tree(char **text, json_t *root, ohm_error *err) {
-    ohm_status status = OHM_OK;
-    char *dump = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
-    *text = dump ? ohmi_strdup(dump) : NULL;
-    if (!*text) {
-        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for a JSON document");
-    }
-    free(dump);
-    json_decref(root);
-    return status;
-}
-
 ohm_status ohm_harvest_traces(char **text, const ohm_harvest *h, int is_json, ohm_error *err) {
     ohm_status status = OHM_OK;
     ohmi_text out = {0};
@@ -367,15 +333,15 @@ ohm_status ohm_harvest_traces(char **text, const ohm_harvest *h, int is_json, oh
             ohmi_text_printf(&out, "%6s", "-");
         }
         ohmi_text_printf(&out, " %9lld ", (long long)s->n_segments);
-        add_quantity(&out, s->duration_s, "s", 10);
+        ohmi_quantity_add_rounded(&out, s->duration_s, "s", 10);
         ohmi_text_add(&out, " ");
-        add_quantity(&out, s->mean_w, "W", 10);
+        ohmi_quantity_add_rounded(&out, s->mean_w, "W", 10);
         ohmi_text_add(&out, " ");
-        add_quantity(&out, s->peak_w, "W", 10);
+        ohmi_quantity_add_rounded(&out, s->peak_w, "W", 10);
         ohmi_text_add(&out, " ");
-        add_quantity(&out, s->energy_j, "J", 10);
+        ohmi_quantity_add_rounded(&out, s->energy_j, "J", 10);
         ohmi_text_printf(&out, " %7.1f ", 100 * s->duty);
-        add_quantity(&out, s->correlation_s, "s", 11);
+        ohmi_quantity_add_rounded(&out, s->correlation_s, "s", 11);
         ohmi_text_add(&out, "\n");
     }
     ohmi_text_add(&out,
@@ -402,9 +368,9 @@ static void add_modes(ohmi_text *out, const ohmi_case_network *network) {
     const ohmi_machine *m = network->machine;
     ohmi_text_printf(out, "%s: %lld arrays, %lld in the machine; everything can go on from ",
                      m->name, (long long)m->arrays, (long long)m->all_arrays);
-    add_quantity(out, network->threshold_w, "W", 0);
+    ohmi_quantity_add_rounded(out, network->threshold_w, "W", 0);
     ohmi_text_add(out, " on, 'full' from ");
-    add_quantity(out, network->full_w, "W", 0);
+    ohmi_quantity_add_rounded(out, network->full_w, "W", 0);
     ohmi_text_printf(out, "\n%-12s %7s %7s %7s %6s %8s %6s %10s %10s %10s\n", "layer", "rows",
                      "columns", "vectors", "copies", "modes", "kept", "from", "full", "full time");
     for (int l = 0; l < m->n_layers; l++) {
@@ -414,11 +380,11 @@ static void add_modes(ohmi_text *out, const ohmi_case_network *network) {
                          (long long)layer->matrix.rows.total,
                          (long long)layer->matrix.columns.total, (long long)layer->matrix.vectors,
                          (long long)layer->copies, (long long)modes->n_looked_at, modes->copied.n);
-        add_quantity(out, modes->tiled.power_w[0], "W", 10);
+        ohmi_quantity_add_rounded(out, modes->tiled.power_w[0], "W", 10);
         ohmi_text_add(out, " ");
-        add_quantity(out, modes->full.power_w[0], "W", 10);
+        ohmi_quantity_add_rounded(out, modes->full.power_w[0], "W", 10);
         ohmi_text_add(out, " ");
-        add_quantity(out, modes->full.modes[0].layer_s, "s", 10);
+        ohmi_quantity_add_rounded(out, modes->full.modes[0].layer_s, "s", 10);
         ohmi_text_add(out, "\n");
     }
     ohmi_text_printf(out, "%-12s %10s %8s %8s %6s %6s %10s %10s\n", "layer", "power", "rows",
@@ -436,12 +402,12 @@ static void add_modes(ohmi_text *out, const ohmi_case_network *network) {
             const int64_t columns =
                 least(mode->tile.columns.step * mode->tile.columns.units, matrix->columns.total);
             ohmi_text_printf(out, "%-12.12s ", i == 0 ? m->layers[l].name : "");
-            add_quantity(out, mode->power_w, "W", 10);
+            ohmi_quantity_add_rounded(out, mode->power_w, "W", 10);
             ohmi_text_printf(out, " %8lld %8lld %6lld %6lld ", (long long)rows, (long long)columns,
                              (long long)mode->converters, (long long)mode->copies);
-            add_quantity(out, mode->step_s, "s", 10);
+            ohmi_quantity_add_rounded(out, mode->step_s, "s", 10);
             ohmi_text_add(out, " ");
-            add_quantity(out, mode->layer_s, "s", 10);
+            ohmi_quantity_add_rounded(out, mode->layer_s, "s", 10);
             ohmi_text_add(out, "\n");
         }
     }

@@ -44,7 +44,7 @@ static void set_plain(ohm_config *config) {
     config->values.insitu.weight_unit = OHMI_WRITE_ARRAY;
 }
 
-ohm_status ohm_insitu(const ohm_config *config, const ohm_learn_def *def, ohm_error *err) {
+ohm_status ohm_insitu(ohm_config *config, const ohm_learn_def *def, ohm_error *err) {
     ohm_status status = OHM_OK;
     json_t *trained = NULL, *plain = NULL;
     ohmi_c_locale locale = ohmi_c_locale_enter();

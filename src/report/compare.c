@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "config/access.h"
 #include "file/safetensors.h"
+#include "report/result_figures.h"
 
 enum { MOST_RUNS = 4096, MOST_PUBLISHED = 16, LIMIT_JSON = 16 << 20, MOST_REMARKS = 64 };
 
@@ -160,11 +161,6 @@ done:
     return status;
 }
 
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
 // A published row: {"name", "source", "caveat", "accuracy": [fractions]}.
 static ohm_status read_published(ohm_comparison *c, const char *path, ohm_error *err) {
     ohm_status status = OHM_OK;
@@ -180,7 +176,7 @@ static ohm_status read_published(ohm_comparison *c, const char *path, ohm_error 
     }
     c->published[c->n_published++] = root;
     const json_t *list = json_object_get(root, "accuracy");
-    bool is_well = text_of(root, "name")[0] != '\0' && json_is_array(list) &&
+    bool is_well = ohmi_json_text(root, "name")[0] != '\0' && json_is_array(list) &&
                    json_array_size(list) > 0 && json_array_size(list) <= 1000;
     for (size_t i = 0; is_well && i < json_array_size(list); ++i) {
         const double value = json_number_value(json_array_get(list, i));
@@ -244,8 +240,8 @@ static void make_lines(ohm_comparison *c) {
             .n_tasks = (int)json_array_size(json_object_get(c->published[p], "accuracy")),
             .low_epochs = -1,
             .high_epochs = -1,
-            .source = text_of(c->published[p], "source"),
-            .caveat = text_of(c->published[p], "caveat"),
+            .source = ohmi_json_text(c->published[p], "source"),
+            .caveat = ohmi_json_text(c->published[p], "caveat"),
         };
     }
 }
@@ -254,7 +250,7 @@ static void make_lines(ohm_comparison *c) {
 static const char *plain_title(const ohm_comparison *c, int k) {
     const ohmi_line *line = &c->lines[k];
     if (line->first < 0) {
-        return text_of(c->published[k - (c->n_lines - c->n_published)], "name");
+        return ohmi_json_text(c->published[k - (c->n_lines - c->n_published)], "name");
     }
     const ohmi_compared_run *r = &c->runs[line->first];
     return r->given[0] != '\0' ? r->given : r->run.name[0] != '\0' ? r->run.name : r->path;

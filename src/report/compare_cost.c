@@ -8,7 +8,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "report/compare.h"
-#include "report/cost_figures.h"
+#include "report/result_figures.h"
 #include "report/figures.h"
 #include "report/heatmap.h"
 #include "report/svg.h"

@@ -14,43 +14,11 @@
 #include "ohmwise/harvest.h"
 #include "report/figures.h"
 #include "report/page_style.h"
+#include "report/result_figures.h"
 #include "report/svg.h"
 
 enum { MOST_POINTS = 10000 };
 #define MOST_BYTES ((size_t)512 << 20) // of harvest.json
-
-static const char *word(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
-static double number(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
-// "1.23 mW"
-static void add_quantity(ohmi_text *out, double value, const char *unit) {
-    static const char *const prefixes[] = {"p", "n", "&micro;", "m", "", "k", "M", "G", "T"};
-    int i = 4;
-    if (!isfinite(value)) {
-        ohmi_text_add(out, "–");
-        return;
-    }
-    for (; value > 0 && value < 1 && i > 0; i--) {
-        value *= 1000;
-    }
-    for (; value >= 1000 && i < 8; i++) {
-        value /= 1000;
-    }
-    ohmi_text_printf(out, "%.3g %s%s", value, prefixes[i], unit);
-}
-
-static void cell_quantity(ohmi_text *out, double value, const char *unit) {
-    ohmi_text_add(out, "<td class=\"n\">");
-    add_quantity(out, value, unit);
-    ohmi_text_add(out, "</td>");
-}
 
 static void cell_bar(ohmi_text *out, double part) {
     ohmi_text_printf(out,
@@ -60,7 +28,7 @@ static void cell_bar(ohmi_text *out, double part) {
 }
 
 static bool is_same(const json_t *a, const json_t *b, const char *key) {
-    return strcmp(word(a, key), word(b, key)) == 0;
+    return strcmp(ohmi_json_text(a, key), ohmi_json_text(b, key)) == 0;
 }
 
 // The most images a second of the results of one trace and network.
@@ -70,7 +38,7 @@ static double most_images(const json_t *results, const json_t *of) {
     const json_t *result;
     json_array_foreach(results, i, result) {
         if (is_same(result, of, "trace") && is_same(result, of, "network")) {
-            most = fmax(most, number(result, "inferences_per_s"));
+            most = fmax(most, ohmi_json_number(result, "inferences_per_s"));
         }
     }
     return most;
@@ -91,26 +59,28 @@ static void write_results(ohmi_text *out, const json_t *results) {
                   "<th class=\"n\">MAC/J</th><th class=\"n\">median latency</th></tr></thead>"
                   "<tbody>");
     json_array_foreach(results, i, result) {
-        const double rate = number(result, "inferences_per_s");
+        const double rate = ohmi_json_number(result, "inferences_per_s");
         const double most = most_images(results, result);
         static const char *const keys[] = {"network", "scheduler", "predictor"};
         ohmi_text_add(out, "<tr><th scope=\"row\">");
-        ohmi_text_html(out, word(result, "trace"));
+        ohmi_text_html(out, ohmi_json_text(result, "trace"));
         ohmi_text_add(out, "</th>");
-        ohmi_cell_number(out, number(result, "seed"), 0);
+        ohmi_cell_number(out, ohmi_json_number(result, "seed"), 0);
         for (int k = 0; k < 3; k++) {
             ohmi_text_add(out, "<td>");
-            ohmi_text_html(out, word(result, keys[k]));
+            ohmi_text_html(out, ohmi_json_text(result, keys[k]));
             ohmi_text_add(out, "</td>");
         }
         cell_bar(out, most > 0 ? rate / most : 0);
         ohmi_text_printf(out, "<td class=\"n\">%.4g</td>", isfinite(rate) ? rate : 0.0);
-        ohmi_cell_percent(out, number(result, "share_of_bound"), 1);
-        cell_bar(out, number(result, "utilisation"));
-        ohmi_cell_percent(out, number(result, "utilisation"), 1);
-        ohmi_cell_percent(out, number(result, "on_share"), 1);
-        ohmi_text_printf(out, "<td class=\"n\">%.3g</td>", number(result, "macs_per_harvested_j"));
-        cell_quantity(out, number(json_object_get(result, "latency"), "median_s"), "s");
+        ohmi_cell_percent(out, ohmi_json_number(result, "share_of_bound"), 1);
+        cell_bar(out, ohmi_json_number(result, "utilisation"));
+        ohmi_cell_percent(out, ohmi_json_number(result, "utilisation"), 1);
+        ohmi_cell_percent(out, ohmi_json_number(result, "on_share"), 1);
+        ohmi_text_printf(out, "<td class=\"n\">%.3g</td>",
+                         ohmi_json_number(result, "macs_per_harvested_j"));
+        ohmi_cell_quantity(out, ohmi_json_number(json_object_get(result, "latency"), "median_s"),
+                           "s");
         ohmi_text_add(out, "</tr>");
     }
     ohmi_text_add(out, "</tbody></table></div></section>");
@@ -134,21 +104,21 @@ static void write_ratios(ohmi_text *out, const json_t *root) {
         "<th>power foreseen</th><th class=\"n\">throughput</th>"
         "<th class=\"n\">deviation</th><th class=\"n\">efficiency</th>"
         "<th class=\"n\">deviation</th><th class=\"n\">seeds</th></tr></thead><tbody>",
-        number(published, "throughput_over_baseline"),
-        number(published, "efficiency_over_baseline"));
+        ohmi_json_number(published, "throughput_over_baseline"),
+        ohmi_json_number(published, "efficiency_over_baseline"));
     json_array_foreach(ratios, i, ratio) {
         static const char *const keys[] = {"trace", "network", "scheduler", "predictor"};
         ohmi_text_add(out, "<tr>");
         for (int k = 0; k < 4; k++) {
             ohmi_text_add(out, "<td>");
-            ohmi_text_html(out, word(ratio, keys[k]));
+            ohmi_text_html(out, ohmi_json_text(ratio, keys[k]));
             ohmi_text_add(out, "</td>");
         }
-        ohmi_cell_number(out, number(ratio, "throughput_over_full"), 2);
-        ohmi_cell_number(out, number(ratio, "throughput_deviation"), 2);
-        ohmi_cell_number(out, number(ratio, "efficiency_over_full"), 2);
-        ohmi_cell_number(out, number(ratio, "efficiency_deviation"), 2);
-        ohmi_cell_number(out, number(ratio, "seeds"), 0);
+        ohmi_cell_number(out, ohmi_json_number(ratio, "throughput_over_full"), 2);
+        ohmi_cell_number(out, ohmi_json_number(ratio, "throughput_deviation"), 2);
+        ohmi_cell_number(out, ohmi_json_number(ratio, "efficiency_over_full"), 2);
+        ohmi_cell_number(out, ohmi_json_number(ratio, "efficiency_deviation"), 2);
+        ohmi_cell_number(out, ohmi_json_number(ratio, "seeds"), 0);
         ohmi_text_add(out, "</tr>");
     }
     ohmi_text_add(out, "</tbody></table></div></section>");
@@ -230,15 +200,15 @@ static void write_timeline(ohmi_text *out, const json_t *result, double *room) {
         return;
     }
     ohmi_text_add(out, "<h3>");
-    ohmi_text_html(out, word(result, "trace"));
+    ohmi_text_html(out, ohmi_json_text(result, "trace"));
     ohmi_text_add(out, " · ");
-    ohmi_text_html(out, word(result, "network"));
+    ohmi_text_html(out, ohmi_json_text(result, "network"));
     ohmi_text_add(out, " · ");
-    ohmi_text_html(out, word(result, "scheduler"));
+    ohmi_text_html(out, ohmi_json_text(result, "scheduler"));
     ohmi_text_add(out, " · ");
-    ohmi_text_html(out, word(result, "predictor"));
+    ohmi_text_html(out, ohmi_json_text(result, "predictor"));
     ohmi_text_add(out, ", points of ");
-    add_quantity(out, number(timeline, "step_s"), "s");
+    ohmi_figure_quantity(out, ohmi_json_number(timeline, "step_s"), "s");
     ohmi_text_add(out, "</h3><div class=\"panels\">");
     const double scale = prefix_of(&prefix, harvested, n);
     (void)snprintf(title, sizeof title, "power, %sW", prefix);
@@ -273,15 +243,15 @@ static void write_traces(ohmi_text *out, const json_t *traces) {
                   "</thead><tbody>");
     json_array_foreach(traces, i, trace) {
         ohmi_text_add(out, "<tr><th scope=\"row\">");
-        ohmi_text_html(out, word(trace, "name"));
+        ohmi_text_html(out, ohmi_json_text(trace, "name"));
         ohmi_text_add(out, "</th>");
-        ohmi_cell_number(out, number(trace, "seed"), 0);
-        ohmi_cell_number(out, number(trace, "samples"), 0);
-        cell_quantity(out, number(trace, "duration_s"), "s");
-        cell_quantity(out, number(trace, "mean_w"), "W");
-        cell_quantity(out, number(trace, "peak_w"), "W");
-        ohmi_cell_percent(out, number(trace, "duty"), 1);
-        cell_quantity(out, number(trace, "correlation_s"), "s");
+        ohmi_cell_number(out, ohmi_json_number(trace, "seed"), 0);
+        ohmi_cell_number(out, ohmi_json_number(trace, "samples"), 0);
+        ohmi_cell_quantity(out, ohmi_json_number(trace, "duration_s"), "s");
+        ohmi_cell_quantity(out, ohmi_json_number(trace, "mean_w"), "W");
+        ohmi_cell_quantity(out, ohmi_json_number(trace, "peak_w"), "W");
+        ohmi_cell_percent(out, ohmi_json_number(trace, "duty"), 1);
+        ohmi_cell_quantity(out, ohmi_json_number(trace, "correlation_s"), "s");
         ohmi_text_add(out, "</tr>");
     }
     ohmi_text_add(out, "</tbody></table></div></section>");
@@ -315,13 +285,13 @@ ohm_status ohm_harvest_report(const char *folder, const char *path, ohm_error *e
         ohmi_place(err, source, root ? 0 : error.line, root ? 0 : error.column);
         goto done;
     }
-    ohmi_page_begin(&page, word(root, "name"));
+    ohmi_page_begin(&page, ohmi_json_text(root, "name"));
     ohmi_text_add(&page, "<header><h1>");
-    ohmi_text_html(&page, word(root, "name"));
+    ohmi_text_html(&page, ohmi_json_text(root, "name"));
     ohmi_text_add(&page, "</h1><div class=\"sub\">harvested power · hardware ");
-    ohmi_text_html(&page, word(root, "preset"));
+    ohmi_text_html(&page, ohmi_json_text(root, "preset"));
     ohmi_text_add(&page, "</div></header>\n<main><div class=\"warn\"><p>A ");
-    ohmi_text_html(&page, word(root, "note"));
+    ohmi_text_html(&page, ohmi_json_text(root, "note"));
     ohmi_text_add(&page, ".</p></div>");
     write_results(&page, json_object_get(root, "results"));
     write_ratios(&page, root);

@@ -3,7 +3,7 @@
 // area, lifetime. Whatever cost.json lacks is left out.
 #include <math.h>
 
-#include "report/cost_figures.h"
+#include "report/result_figures.h"
 #include "report/figures.h"
 #include "report/sections.h"
 

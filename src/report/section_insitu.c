@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
-#include "report/cost_figures.h"
+#include "report/result_figures.h"
 #include "report/figures.h"
 #include "report/heatmap.h"
 #include "report/sections.h"

@@ -1,46 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // The arrays that a run was placed on by `ohmwise map`: how full they are, layer by layer, and the
 // picture of one of them, drawn from its cells in map.json.
-#include <math.h>
-
 #include "base/fail.h"
 #include "crossbar/picture.h"
 #include "report/figures.h"
+#include "report/result_figures.h"
 #include "report/sections.h"
-
-static int64_t count_of(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_integer(value) ? json_integer_value(value) : -1;
-}
-
-static double real_of(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
 
 static void write_whole(ohmi_text *out, const json_t *map) {
     const json_t *array = json_object_get(map, "array");
     ohmi_text_add(out, "<p>All tasks on ");
-    ohmi_figure_count(out, count_of(map, "arrays"));
+    ohmi_figure_count(out, ohmi_json_count(map, "arrays"));
     ohmi_text_add(out, " arrays of ");
-    ohmi_figure_count(out, count_of(array, "rows"));
+    ohmi_figure_count(out, ohmi_json_count(array, "rows"));
     ohmi_text_add(out, " &times; ");
-    ohmi_figure_count(out, count_of(array, "columns"));
+    ohmi_figure_count(out, ohmi_json_count(array, "columns"));
     ohmi_text_add(out, " cells of ");
-    ohmi_figure_count(out, count_of(array, "cell_bits"));
+    ohmi_figure_count(out, ohmi_json_count(array, "cell_bits"));
     ohmi_text_add(out, " bits, weights as <code>");
-    ohmi_text_html(out, text_of(array, "weight_scheme"));
+    ohmi_text_html(out, ohmi_json_text(array, "weight_scheme"));
     ohmi_text_add(out, "</code>: ");
-    ohmi_figure_percent(out, real_of(map, "part_weight"), 1);
+    ohmi_figure_percent(out, ohmi_json_number(map, "part_weight"), 1);
     ohmi_text_add(out, " % of the cells hold weights, ");
-    ohmi_figure_percent(out, real_of(map, "part_owned"), 1);
+    ohmi_figure_percent(out, ohmi_json_number(map, "part_owned"), 1);
     ohmi_text_add(out, " % weights that a task owns; ");
-    ohmi_figure_percent(out, real_of(map, "part_lines"), 1);
+    ohmi_figure_percent(out, ohmi_json_number(map, "part_lines"), 1);
     ohmi_text_add(out, " % of the bit-lines are in use.</p>");
 }
 
@@ -54,15 +38,15 @@ static void write_layers(ohmi_text *out, const json_t *layers) {
                        "%</th><th class=\"n\">owned, %</th></tr></thead><tbody>");
     json_array_foreach(layers, i, row) {
         ohmi_text_add(out, "<tr><th scope=\"row\">");
-        ohmi_text_html(out, text_of(row, "name"));
+        ohmi_text_html(out, ohmi_json_text(row, "name"));
         ohmi_text_add(out, "</th>");
-        ohmi_cell_count(out, count_of(row, "columns"));
-        ohmi_cell_count(out, count_of(row, "columns_free"));
-        ohmi_cell_count(out, count_of(row, "lines_a_column"));
-        ohmi_cell_count(out, count_of(row, "arrays"));
-        ohmi_cell_count(out, count_of(row, "columns_an_array"));
-        ohmi_cell_percent(out, real_of(row, "part_weight"), 1);
-        ohmi_cell_percent(out, real_of(row, "part_owned"), 1);
+        ohmi_cell_count(out, ohmi_json_count(row, "columns"));
+        ohmi_cell_count(out, ohmi_json_count(row, "columns_free"));
+        ohmi_cell_count(out, ohmi_json_count(row, "lines_a_column"));
+        ohmi_cell_count(out, ohmi_json_count(row, "arrays"));
+        ohmi_cell_count(out, ohmi_json_count(row, "columns_an_array"));
+        ohmi_cell_percent(out, ohmi_json_number(row, "part_weight"), 1);
+        ohmi_cell_percent(out, ohmi_json_number(row, "part_owned"), 1);
         ohmi_text_add(out, "</tr>");
     }
     ohmi_text_add(out, "</tbody></table></div>");

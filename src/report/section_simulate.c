@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "config/fields.h"
 #include "report/figures.h"
+#include "report/result_figures.h"
 #include "report/sections.h"
 
 enum { MOST_POINTS = 512, MOST_SHOWN = 24 };
@@ -27,11 +28,6 @@ typedef struct {
     spot *spots;    // (MOST_SHOWN)
     ohmi_text *out;
 } page;
-
-static double number_of(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
 
 // the value of a key at a point, as text: its setting, else the default
 static const char *value_of(const json_t *point, const char *key) {
@@ -76,8 +72,8 @@ static int collect(page *p, size_t first, const char *key) {
     size_t i;
     json_array_foreach(p->points, i, point) {
         spot s = {.text = value_of(point, key),
-                  .mean = number_of(point, "mean"),
-                  .deviation = number_of(point, "deviation")};
+                  .mean = ohmi_json_number(point, "mean"),
+                  .deviation = ohmi_json_number(point, "deviation")};
         if (i >= MOST_POINTS || p->is_used[i] || n == MOST_SHOWN || !isfinite(s.mean) ||
             !is_number(s.text, &s.x) || !are_alike(base, point, key)) {
             continue;
@@ -198,10 +194,10 @@ static void write_table(page *p) {
         }
         ohmi_text_add(out, "</td>");
         ohmi_cell_count(out, (int64_t)json_array_size(json_object_get(point, "chips")));
-        ohmi_cell_percent(out, number_of(point, "mean"), 2);
-        ohmi_cell_percent(out, number_of(point, "deviation"), 2);
-        ohmi_cell_percent(out, number_of(point, "least"), 2);
-        ohmi_cell_percent(out, number_of(point, "most"), 2);
+        ohmi_cell_percent(out, ohmi_json_number(point, "mean"), 2);
+        ohmi_cell_percent(out, ohmi_json_number(point, "deviation"), 2);
+        ohmi_cell_percent(out, ohmi_json_number(point, "least"), 2);
+        ohmi_cell_percent(out, ohmi_json_number(point, "most"), 2);
         ohmi_text_add(out, "</tr>");
     }
     ohmi_text_add(out, "</tbody></table></div></details>");
@@ -225,7 +221,7 @@ ohm_status ohmi_section_simulate(ohmi_text *out, const ohmi_run *run, ohm_error 
     }
     double sum = 0;
     json_array_foreach(integer, i, row) {
-        sum += number_of(row, "accuracy");
+        sum += ohmi_json_number(row, "accuracy");
     }
     p.integer = i > 0 ? sum / (double)i : NAN;
     ohmi_text_add(out, "<section><h2>On chips</h2>");

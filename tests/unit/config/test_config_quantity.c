@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Quantities with units, and files of a table that is not a config.
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "config/quantity.h"
 #include "config/values.h"
 #include "scratch.h"
 
@@ -138,11 +140,34 @@ static void test_files(void **state) {
     }
 }
 
+// what people read: few digits, a prefix, aligned
+static void test_rounded(void **state) {
+    (void)state;
+    static const struct {
+        double value;
+        int width;
+        const char *text;
+    } cases[] = {
+        {12.3456e-6, 0, "12.35 uJ"}, {1, 6, "   1 J"},
+        {999.96, 0, "1000 J"},       {0, 5, "  0 J"},
+        {-2.5e3, 0, "-2.5 kJ"},      {NAN, 3, "  -"},
+        {INFINITY, 0, "unlimited"},  {3e-20, 0, "0.03 aJ"},
+        {5e13, 0, "50 TJ"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ohmi_text out = {0};
+        ohmi_quantity_add_rounded(&out, cases[i].value, "J", cases[i].width);
+        assert_string_equal(out.data, cases[i].text);
+        ohmi_text_clear(&out);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_rounded),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
 }

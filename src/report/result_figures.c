@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers of cost.json for pages; see cost_figures.h.
-#include "report/cost_figures.h"
+// Numbers of results for pages; see result_figures.h.
+#include "report/result_figures.h"
 
 #include <math.h>
 

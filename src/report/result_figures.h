@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers of cost.json for pages: reading them, and writing them with unit and prefix.
-#ifndef OHMI_REPORT_COST_FIGURES_H
-#define OHMI_REPORT_COST_FIGURES_H
+// Numbers of results in JSON for pages: reading them, and writing them with unit and prefix.
+#ifndef OHMI_REPORT_RESULT_FIGURES_H
+#define OHMI_REPORT_RESULT_FIGURES_H
 
 #include <jansson.h>
 
