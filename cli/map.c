@@ -64,12 +64,20 @@ static void print_tables(const json_t *map) {
                count_of(row, "columns_an_array"), 100 * real_of(row, "part_weight"),
                100 * real_of(row, "part_owned"));
     }
-    printf("%s%4s  %-32s %10s %10s %12s%s\n", ohmcli_bold(stdout), "task", "name", "owned", "on",
-           "select bytes", ohmcli_plain(stdout));
+    printf("%s%4s  %-32s %10s %10s %10s %12s%s\n", ohmcli_bold(stdout), "task", "name", "owned",
+           "on", "copied", "select bytes", ohmcli_plain(stdout));
     json_array_foreach(json_object_get(map, "tasks"), i, row) {
-        printf("%4lld  %-32.32s %10lld %10lld %12lld\n", count_of(row, "task"),
+        printf("%4lld  %-32.32s %10lld %10lld %10lld %12lld\n", count_of(row, "task"),
                json_string_value(json_object_get(row, "name")), count_of(row, "columns_owned"),
-               count_of(row, "columns_on"), count_of(row, "select_bytes"));
+               count_of(row, "columns_on"), count_of(row, "columns_copied"),
+               count_of(row, "select_bytes"));
+    }
+    printf("%s%-12s %10s %12s %8s %9s%s\n", ohmcli_bold(stdout), "owner", "columns", "cells",
+           "cells %", "arrays", ohmcli_plain(stdout));
+    json_array_foreach(json_object_get(map, "owners"), i, row) {
+        printf("%-12.12s %10lld %12lld %8.1f %9lld\n",
+               json_string_value(json_object_get(row, "owner")), count_of(row, "columns"),
+               count_of(row, "cells"), 100 * real_of(row, "part"), count_of(row, "arrays"));
     }
     printf("%lld arrays of %lld x %lld cells of %lld bits, weights %s: %.1f %% of the cells hold "
            "weights, %.1f %% are owned\n",
@@ -78,6 +86,9 @@ static void print_tables(const json_t *map) {
            100 * real_of(map, "part_weight"), 100 * real_of(map, "part_owned"));
     printf("%lld columns, %lld of them free\n", count_of(map, "columns"),
            count_of(map, "columns_free"));
+    if (count_of(map, "arrays_copies") > 0) {
+        printf("%lld of the arrays are tasks' own copies\n", count_of(map, "arrays_copies"));
+    }
 }
 
 int ohmcli_map(int argc, char **argv) {

@@ -47,6 +47,7 @@ typedef enum {
     OHMI_CODING_DIFFERENTIAL
 } ohmi_coding;
 typedef enum { OHMI_HEADS_CROSSBAR, OHMI_HEADS_DIGITAL } ohmi_heads;
+typedef enum { OHMI_COPIES_REWRITE, OHMI_COPIES_ARRAYS } ohmi_copies_in;
 typedef enum { OHMI_ADC_IDEAL, OHMI_ADC_FULL, OHMI_ADC_CALIBRATED, OHMI_ADC_FITTED } ohmi_adc_range;
 typedef enum { OHMI_OPERAND_ACTIVATION, OHMI_OPERAND_ERROR } ohmi_operand;
 typedef enum {
@@ -108,6 +109,7 @@ typedef struct ohmi_config {
         int64_t cell_bits;         // array.cell_bits
         ohmi_coding weight_scheme; // array.weight_scheme: how signed codes become cells
         ohmi_heads heads;          // array.heads: where classifiers are computed
+        ohmi_copies_in copies;     // array.copies: where own copies of PEs are
     } array;
 
     struct {

@@ -54,6 +54,7 @@ static const char *const fault_presets[] = {"none", "chen2015", NULL};
 static const char *const variation_shapes[] = {"normal", "lognormal", NULL};
 static const char *const codings[] = {"offset", "offset_digital", "differential", NULL};
 static const char *const heads[] = {"crossbar", "digital", NULL};
+static const char *const copies[] = {"rewrite", "arrays", NULL};
 static const char *const adc_ranges[] = {"ideal", "full", "calibrated", "fitted", NULL};
 static const char *const operands[] = {"activation", "error", NULL};
 static const char *const budgets[] = {"none", "energy", "writes", "lifetime", NULL};
@@ -194,6 +195,10 @@ static const ohmi_field fields[] = {
      "where the tasks' classifiers are: crossbar = on arrays like all layers; digital = beside "
      "them",
      "own choice"},
+    {"array.copies", OHMI_FIELD_CHOICE, AT(array.copies), "rewrite", 0, 0, false, copies, "",
+     "where a task's own copies of PEs are (finetune, xma2): rewrite = in the arrays of the PEs, "
+     "written there when the task is switched to; arrays = in arrays of their own, written once",
+     "fine-tuning and XMA2 reprogram the chip for a task; the other is own choice"},
 
     {"adc.range", OHMI_FIELD_CHOICE, AT(adc.range), "calibrated", 0, 0, false, adc_ranges, "",
      "column sums that the converters tell apart: ideal = every one, exactly; full = 'adc.bits' "

@@ -2,8 +2,8 @@
 // A network on a chip with ideal converters; see analogue.h.
 //
 // Wires couple the columns of an array, so the columns that a task switches off change what the
-// others give: with wires, and where single weights are the unit, arrays are made anew for each
-// task. Otherwise a chip's weights are made once and a task takes its columns of them.
+// others give: with wires, and where cells hold other codes for each task, arrays are made anew for
+// each. Otherwise a chip's weights are made once and a task takes its columns of them.
 #include "crossbar/analogue.h"
 
 #include <math.h>
@@ -12,12 +12,14 @@
 #include "base/bits.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "learn/own_arrays.h"
 #include "learn/placing.h"
 
 struct ohmi_analogue {
     ohmi_learner *learner;
     const ohmi_config *values;
     ohmi_placed *place;
+    ohmi_own_arrays arrays;
     ohmi_device own; // all effects of the values
     const ohmi_kernels *kernels;
     void *work;
@@ -106,9 +108,8 @@ ohm_status ohmi_analogue_new(ohmi_analogue **out, ohmi_learner *learner, const o
     a->learner = learner;
     a->values = values;
     a->kernels = float_kernels(learner->network->kernels);
-    OHM_TRY(learner->config->method.unit == OHMI_UNIT_COLUMN
-                ? ohmi_learner_place_levels(&a->place, learner, values, err)
-                : ohmi_learner_place(&a->place, learner, values, err));
+    OHM_TRY(ohmi_learner_place_levels(&a->place, learner, values, err));
+    OHM_TRY(ohmi_own_arrays_init(&a->arrays, learner, a->place, values, err));
     const ohmi_place_def *arrays = &a->place->def;
     OHM_TRY(ohmi_device_init(&a->own, values, (int)arrays->rows, (int)arrays->columns,
                              1 << arrays->cell_bits, err));
@@ -146,7 +147,6 @@ ohm_status ohmi_analogue_new(ohmi_analogue **out, ohmi_learner *learner, const o
         goto done;
     }
     a->def = (ohmi_effective_def){.place = a->place};
-    a->is_by_task = learner->config->method.unit == OHMI_UNIT_ELEMENT;
     a->task = -1;
     learner->network->product = product;
     learner->network->product_context = a;
@@ -180,6 +180,7 @@ void ohmi_analogue_free(ohmi_analogue **analogue) {
     ohmi_free(a->constant);
     ohmi_free(a->work);
     ohmi_device_clear(&a->own);
+    ohmi_own_arrays_clear(&a->arrays);
     ohmi_place_free(&a->place);
     ohmi_free(a);
     *analogue = NULL;
@@ -191,6 +192,10 @@ const ohmi_device *ohmi_analogue_device(const ohmi_analogue *analogue) {
 
 const ohmi_placed *ohmi_analogue_place(const ohmi_analogue *analogue) {
     return analogue->place;
+}
+
+int64_t ohmi_analogue_arrays(const ohmi_analogue *analogue) {
+    return analogue->arrays.n_arrays;
 }
 
 ohmi_effective_count ohmi_analogue_count(const ohmi_analogue *analogue) {
@@ -263,7 +268,7 @@ ohm_status ohmi_analogue_program(ohmi_analogue *a, const ohmi_device *device, ui
     a->def.read = read;
     a->def.repairs_stuck = a->values->repair.stuck;
     a->def.has_wires = ohmi_wires_of(&a->def.wires, a->values);
-    a->is_by_task = a->def.has_wires || a->learner->config->method.unit == OHMI_UNIT_ELEMENT;
+    a->is_by_task = a->def.has_wires || ohmi_learner_is_rewritten(a->learner);
     a->count = (ohmi_effective_count){0};
     a->task = -1;
     for (int l = 0; l < a->place->n_layers && !a->is_by_task; l++) {
@@ -280,7 +285,8 @@ static void take_columns(ohmi_analogue *a, int l, float *w) {
     const ohmi_placed_layer *layer = &a->place->layers[l];
     const ohmi_layout *layout = &layer->layout;
     const ohmi_learner *learner = a->learner;
-    const bool has_levels = w && learner->levels.n > 2;
+    const bool is_column = learner->config->method.unit == OHMI_UNIT_COLUMN;
+    const bool has_levels = w && is_column && learner->levels.n > 2;
     for (int64_t k = 0; k < layer->k; k++) {
         double sum = 0;
         for (int64_t g = 0; g < layout->n_groups; g++) {
@@ -288,10 +294,7 @@ static void take_columns(ohmi_analogue *a, int l, float *w) {
             const size_t size = (size_t)ohmi_layout_length(layout, u) * sizeof *w;
             const bool is_on = ohmi_bit(a->bits[l], u);
             // behind the converters, a column's sum is multiplied with the level of its mask
-            const int level = has_levels ? ohmi_levels_code(&learner->levels,
-                                                            learner->learned[a->task].bits[l], u)
-                                         : 0;
-            const float factor = has_levels ? learner->levels.factor[level] : 1.0f;
+            const float factor = has_levels ? ohmi_learner_factor(learner, l, a->task, u) : 1.0f;
             if (w && is_on) {
                 memcpy(w + at, a->w[l] + at, size);
                 for (int64_t i = 0; has_levels && i < ohmi_layout_length(layout, u); i++) {
@@ -311,19 +314,15 @@ static void take_columns(ohmi_analogue *a, int l, float *w) {
 ohm_status ohmi_analogue_switch(ohmi_analogue *a, int t, ohm_error *err) {
     ohm_status status = OHM_OK;
     ohmi_network *network = a->learner->network;
-    const bool has_elements = a->learner->config->method.unit == OHMI_UNIT_ELEMENT;
     ohmi_learner_activate(a->learner, t, true);
     a->task = t;
+    a->def.numbers = ohmi_own_arrays_of(&a->arrays, t);
     a->count = a->is_by_task ? (ohmi_effective_count){0} : a->count;
     for (int l = 0; l < a->place->n_layers; l++) {
         const bool is_head = l >= network->n_layers;
         ohmi_learner_column_bits(a->bits[l], a->learner, a->place, l, t);
         if (a->is_by_task) {
-            ohmi_learner_codes(a->codes[l], a->learner, a->place, l);
-            if (has_elements && !is_head) {
-                memcpy(a->codes[l], network->layers[l].w_eff,
-                       (size_t)network->layers[l].n_weights * sizeof(float));
-            }
+            ohmi_learner_task_codes(a->codes[l], a->learner, a->place, l, t);
             OHM_TRY(make_layer(a, l, a->bits[l], err));
         }
         take_columns(a, l, is_head ? NULL : network->layers[l].w_eff);

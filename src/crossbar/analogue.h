@@ -31,6 +31,8 @@ OHM_NODISCARD ohm_status ohmi_analogue_switch(ohmi_analogue *analogue, int t, oh
 // The device that the values describe, and where the layers are.
 const ohmi_device *ohmi_analogue_device(const ohmi_analogue *analogue);
 const ohmi_placed *ohmi_analogue_place(const ohmi_analogue *analogue);
+// Arrays of the chip, with those of tasks' own copies.
+int64_t ohmi_analogue_arrays(const ohmi_analogue *analogue);
 // Cells of the chip programmed last, and what repairing it takes.
 ohmi_effective_count ohmi_analogue_count(const ohmi_analogue *analogue);
 

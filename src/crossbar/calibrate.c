@@ -44,15 +44,27 @@ static void range_of(double *low, double *high, const int64_t *count, int64_t n,
     *high = last > first ? (double)last : (double)first + 1;
 }
 
+typedef struct {
+    ohmi_chip *chip;
+    ohmi_learner *learner;
+    ohmi_chip_writer *write; // of a task's cells; NULL: they are as they are
+    void *context;           // of write
+} sender;
+
 // sends one task's images through the chip, which counts the sums, or tries converters
-static ohm_status send_task(ohmi_chip *chip, ohmi_learner *learner, int t, ohmi_histogram *h,
-                            ohmi_trials *trials, ohm_error *err) {
+static ohm_status send_task(const sender *s, int t, ohmi_histogram *h, ohmi_trials *trials,
+                            ohm_error *err) {
     ohm_status status = OHM_OK;
+    ohmi_chip *chip = s->chip;
+    ohmi_learner *learner = s->learner;
     ohmi_evaluation e;
     ohmi_images images = learner->tasks->task[t].train;
     images.n = images.n < chip->values->adc.images ? images.n : chip->values->adc.images;
     if (images.n < 1) {
         return ohmi_fail(err, OHM_ERR_ARGUMENT, "there are no training images to calibrate with");
+    }
+    if (s->write) {
+        OHM_TRY(s->write(s->context, t, err));
     }
     OHM_TRY(ohmi_chip_activate(chip, learner, t, err));
     chip->active->histogram = h;
@@ -63,15 +75,15 @@ done:
     return status;
 }
 
-static ohm_status send_tasks(ohmi_chip *chip, ohmi_learner *learner, ohmi_histogram *h,
-                             ohmi_trials *trials, ohm_error *err) {
+static ohm_status send_tasks(const sender *s, ohmi_histogram *h, ohmi_trials *trials,
+                             ohm_error *err) {
     ohm_status status = OHM_OK;
     // a network a task: only the last one's weights are there
-    const int n_learned = (int)learner->position.task;
-    for (int t = learner->traits->is_alone ? n_learned - 1 : 0; t < n_learned; t++) {
-        OHM_TRY(send_task(chip, learner, t, h, trials, err));
+    const int n_learned = (int)s->learner->position.task;
+    for (int t = s->learner->traits->is_alone ? n_learned - 1 : 0; t < n_learned; t++) {
+        OHM_TRY(send_task(s, t, h, trials, err));
     }
-    chip->conversions = chip->next_image = 0;
+    s->chip->conversions = s->chip->next_image = 0;
 done:
     return status;
 }
@@ -89,8 +101,10 @@ static void take_ranges(double *low, double *high, const ohmi_histogram *h, cons
     }
 }
 
-ohm_status ohmi_chip_calibrate(ohmi_chip *chip, ohmi_learner *learner, ohm_error *err) {
+ohm_status ohmi_chip_calibrate(ohmi_chip *chip, ohmi_learner *learner, ohmi_chip_writer *write,
+                               void *context, ohm_error *err) {
     ohm_status status = OHM_OK;
+    const sender s = {chip, learner, write, context};
     ohmi_histogram h = {0};
     ohmi_trials trials = {0};
     const int n_layers = chip->placed->n_layers;
@@ -110,11 +124,11 @@ ohm_status ohmi_chip_calibrate(ohmi_chip *chip, ohmi_learner *learner, ohm_error
     for (int l = 0; l < n_layers; l++) {
         ohmi_chip_converters(chip, l, &ideal);
     }
-    OHM_TRY(send_tasks(chip, learner, &h, NULL, err));
+    OHM_TRY(send_tasks(&s, &h, NULL, err));
     take_ranges(low, high, &h, chip);
     if (range == OHMI_ADC_FITTED) {
         OHM_TRY(ohmi_trials_init(&trials, chip, low, high, err));
-        OHM_TRY(send_tasks(chip, learner, NULL, &trials, err));
+        OHM_TRY(send_tasks(&s, NULL, &trials, err));
     }
     for (int l = 0; l < n_layers; l++) {
         OHM_TRY(range == OHMI_ADC_FITTED ? ohmi_trials_choose(&trials, chip, l, err)

@@ -142,6 +142,7 @@ ohm_status ohmi_chip_new(ohmi_chip **out, const ohmi_learner *learner, const ohm
     chip->values = values;
     chip->backend = "auto";
     OHM_TRY(ohmi_learner_place_levels(&chip->placed, learner, values, err));
+    OHM_TRY(ohmi_own_arrays_init(&chip->own, learner, chip->placed, values, err));
     const size_t n_layers = (size_t)chip->placed->n_layers;
     chip->arrays = ohmi_alloc((size_t)chip->placed->n_arrays, sizeof *chip->arrays);
     chip->head_step = ohmi_alloc((size_t)learner->n_tasks, sizeof *chip->head_step);
@@ -185,6 +186,7 @@ void ohmi_chip_free(ohmi_chip **chip) {
             ohmi_free(c->adc_values[l]);
         }
         ohmi_placed *placed = c->placed;
+        ohmi_own_arrays_clear(&c->own);
         ohmi_free(c->arrays);
         ohmi_free(c->head_step);
         ohmi_free(c->adc);
@@ -244,20 +246,9 @@ void ohmi_chip_levels(uint8_t *level, const ohmi_chip *chip, int64_t array) {
     }
 }
 
-// effective levels and corrections are of weights that stay where they are
-static ohm_status check_column_wise(const ohmi_chip *chip, ohm_error *err) {
-    if (chip->active) {
-        return ohmi_fail(err, OHM_ERR_ARGUMENT, "cells cannot change while a task runs");
-    }
-    const ohmi_learner *learner = chip->learner;
-    if (learner->config->method.unit != OHMI_UNIT_COLUMN || learner->traits->has_copies) {
-        ohm_status status = ohmi_fail(err, OHM_ERR_UNSUPPORTED,
-                                      "cells of method '%s' are written anew for each task",
-                                      learner->config->method.preset);
-        ohmi_hint(err, "imperfect cells are simulated where tasks share columns as they are");
-        return status;
-    }
-    return OHM_OK;
+static ohm_status check_still(const ohmi_chip *chip, ohm_error *err) {
+    return chip->active ? ohmi_fail(err, OHM_ERR_ARGUMENT, "cells cannot change while a task runs")
+                        : OHM_OK;
 }
 
 static ohm_status copy_floats(float **to, const float *from, int64_t n, ohm_error *err) {
@@ -280,7 +271,7 @@ ohm_status ohmi_chip_set(ohmi_chip *chip, int64_t array, const float *real, cons
                          ohm_error *err) {
     ohm_status status = OHM_OK;
     const ohmi_place_def *def = &chip->placed->def;
-    OHM_TRY(check_column_wise(chip, err));
+    OHM_TRY(check_still(chip, err));
     OHM_TRY(copy_floats(&chip->arrays[array].real, real, def->rows * def->columns, err));
     OHM_TRY(copy_floats(&chip->arrays[array].offset, offset, def->columns, err));
 done:
@@ -293,7 +284,7 @@ ohm_status ohmi_chip_correct(ohmi_chip *chip, int64_t array, const float *delta,
     const ohmi_placed_layer *layer = &chip->placed->layers[at.layer];
     const int64_t columns = chip->placed->def.columns;
     int32_t worth[OHMI_MOST_LINES];
-    OHM_TRY(check_column_wise(chip, err));
+    OHM_TRY(check_still(chip, err));
     float **sums = &chip->correction[at.layer];
     if (!*sums) {
         *sums = ohmi_alloc((size_t)(layer->k * layer->layout.run), sizeof **sums);

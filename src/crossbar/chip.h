@@ -17,6 +17,9 @@
 // lines that are on; one counter-based stream for the chip, keyed by (vector, bit plane, array,
 // line), so that it depends on nothing else.
 //
+// Where cells hold other codes for each task (ohmi_learner_is_rewritten), exact cells follow by
+// themselves, and effective levels are to be put anew before a task is activated.
+//
 // Order of calls: new; (calibrate); set_*; then for each task activate, ohmi_measure_images or
 // ohmi_network_forward, deactivate; free. One thread at a time; computing uses ohmi_parallel.
 #ifndef OHMI_CHIP_H
@@ -26,6 +29,7 @@
 #include "crossbar/noise_draw.h"
 #include "layout/place.h"
 #include "learn/learner.h"
+#include "learn/own_arrays.h"
 
 // One array. Cells in units of a level's step, (G - G(0)) / Gstep.
 typedef struct {
@@ -35,10 +39,14 @@ typedef struct {
 
 typedef struct ohmi_chip_task ohmi_chip_task; // what is made ready for one task
 
+// Puts the cells as task t finds them.
+typedef ohm_status ohmi_chip_writer(void *context, int t, ohm_error *err);
+
 typedef struct {
     const ohmi_learner *learner; // borrowed
     const ohmi_config *values;   // borrowed: sections array and adc
     ohmi_placed *placed;
+    ohmi_own_arrays own;              // of tasks' copies
     ohmi_chip_array *arrays;          // (n_arrays)
     float *head_step;                 // worth of a code of each task's classifier (n_tasks)
     ohmi_adc (*adc)[OHMI_MOST_LINES]; // (n_layers of placed) of the digits of a weight (lines)
@@ -62,11 +70,13 @@ OHM_NODISCARD ohm_status ohmi_chip_new(ohmi_chip **out, const ohmi_learner *lear
 void ohmi_chip_free(ohmi_chip **chip);
 
 // Takes ranges from the first adc.images training images of every learned task, the cells as they
-// are now (ranges.h). Does nothing unless the config asks for calibrated or fitted converters.
+// are now (ranges.h), or as write (nullable) puts them before each task's. Does nothing unless the
+// config asks for calibrated or fitted converters.
 OHM_NODISCARD ohm_status ohmi_chip_calibrate(ohmi_chip *chip, ohmi_learner *learner,
+                                             ohmi_chip_writer *write, void *context,
                                              ohm_error *err);
 
-// level (rows, columns): what the cells of an array are meant to hold.
+// level (rows, columns): what the cells of an array are meant to hold of what all tasks share.
 void ohmi_chip_levels(uint8_t *level, const ohmi_chip *chip, int64_t array);
 
 // Puts effective levels (rows, columns) into an array, and offsets (columns) onto its sums; either

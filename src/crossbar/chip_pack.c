@@ -139,15 +139,9 @@ typedef struct {
 // which is in their codes then
 static int32_t factor_of(const ohmi_learner *learner, const ohmi_placed_layer *placed, int layer,
                          int64_t unit, int t) {
-    const ohmi_levels *levels = &learner->levels;
-    if (placed->is_head || learner->config->method.unit != OHMI_UNIT_COLUMN) {
-        return 1;
-    }
-    if (ohmi_is_copied(&learner->units[layer], &learner->learned[t], layer, unit)) {
-        return (int32_t)levels->factor[levels->one];
-    }
-    const uint8_t code = ohmi_levels_code(levels, learner->learned[t].bits[layer], unit);
-    return (int32_t)levels->factor[code];
+    const bool is_column = learner->config->method.unit == OHMI_UNIT_COLUMN;
+    return placed->is_head || !is_column ? 1
+                                         : (int32_t)ohmi_learner_factor(learner, layer, t, unit);
 }
 
 // factors of the columns that are on, where they are not all 1
@@ -259,7 +253,7 @@ static void pack_work(void *context, int64_t begin, int64_t end, int thread) {
 // the correction of the columns that are on
 static ohm_status pack_correction(ohmi_packed_layer *out, const ohmi_chip *chip,
                                   const ohmi_placed_layer *placed, const uint8_t *bits, int layer,
-                                  ohm_error *err) {
+                                  int t, ohm_error *err) {
     const float *all = chip->correction[layer];
     if (!all) {
         return OHM_OK;
@@ -272,10 +266,12 @@ static ohm_status pack_correction(ohmi_packed_layer *out, const ohmi_chip *chip,
     for (int64_t i = 0; i < out->n_k; i++) {
         for (int64_t g = 0; g < groups; g++) {
             const int64_t unit = (out->first_k + i) * groups + g;
-            if (ohmi_bit(bits, unit)) {
-                memcpy(out->correction + i * run + g * placed->layout.span,
-                       all + ohmi_layout_offset(&placed->layout, unit),
-                       (size_t)ohmi_layout_length(&placed->layout, unit) * sizeof *all);
+            // what is added to a column's sum is multiplied with its level too
+            const int64_t at = ohmi_layout_offset(&placed->layout, unit);
+            const float factor = (float)factor_of(chip->learner, placed, layer, unit, t);
+            float *to = out->correction + i * run + g * placed->layout.span;
+            for (int64_t w = 0; w < ohmi_layout_length(&placed->layout, unit); w++) {
+                to[w] = ohmi_bit(bits, unit) ? factor * all[at + w] : 0.0f;
             }
         }
     }
@@ -371,7 +367,7 @@ ohm_status ohmi_chip_pack(ohmi_packed_layer *out, const ohmi_chip *chip, const u
     for (int64_t row = 0; row < out->n_tiles; row++) {
         out->tiles[row].tile.is_value = out->is_value;
     }
-    OHM_TRY(pack_correction(out, chip, placed, bits, layer, err));
+    OHM_TRY(pack_correction(out, chip, placed, bits, layer, t, err));
 done:
     ohmi_free(codes);
     return status;

@@ -169,7 +169,7 @@ static void array_work(void *context, int64_t begin, int64_t end, int thread) {
     for (int64_t i = begin; i < end; i++) {
         const int64_t array = j->layer->first_array + i;
         const ohmi_site site = {.chip = def->chip,
-                                .array = (uint32_t)array,
+                                .array = (uint32_t)(def->numbers ? def->numbers[array] : array),
                                 .rows = (int)def->place->def.rows,
                                 .columns = (int)def->place->def.columns};
         const ohmi_effective_array made = {.array = array,

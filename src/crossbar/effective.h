@@ -29,6 +29,7 @@ typedef struct {
     ohm_wires wires;     //
     const uint8_t *bits; // of the layer's columns, as ohmi_place_select takes them: lines of others
                          // carry no current, which wires feel; NULL = all are on
+    const int64_t *numbers; // (arrays of place) which array of the chip each is; NULL = itself
 } ohmi_effective_def;
 
 // What there is to repair.

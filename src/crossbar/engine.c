@@ -18,6 +18,7 @@ struct ohmi_engine {
     ohmi_device device; // of the chip
     ohmi_effective_def def;
     ohmi_effective_count count;
+    bool is_rewritten;    // cells hold other codes for each task
     bool is_calibrated;   // on a chip with nothing wrong
     pthread_mutex_t lock; // of the chip, while arrays are put into it
     ohm_status status;    // of the first array that could not be
@@ -57,6 +58,7 @@ ohm_status ohmi_engine_new(ohmi_engine **out, ohmi_learner *learner, const ohmi_
         e->def =
             (ohmi_effective_def){.place = e->chip->placed, .repairs_stuck = values->repair.stuck};
         e->def.has_wires = ohmi_wires_of(&e->def.wires, values);
+        e->is_rewritten = ohmi_learner_is_rewritten(learner);
     }
     *out = e;
     e = NULL;
@@ -89,6 +91,10 @@ const ohmi_placed *ohmi_engine_place(const ohmi_engine *engine) {
     return engine->analogue ? ohmi_analogue_place(engine->analogue) : engine->chip->placed;
 }
 
+int64_t ohmi_engine_arrays(const ohmi_engine *engine) {
+    return engine->analogue ? ohmi_analogue_arrays(engine->analogue) : engine->chip->own.n_arrays;
+}
+
 ohmi_effective_count ohmi_engine_count(const ohmi_engine *engine) {
     return engine->analogue ? ohmi_analogue_count(engine->analogue) : engine->count;
 }
@@ -106,7 +112,7 @@ static void put(void *context, const ohmi_effective_array *array) {
     (void)pthread_mutex_unlock(&e->lock);
 }
 
-// all arrays anew; t >= 0: as a task finds them, whose mask wires feel
+// all arrays anew; t >= 0: as a task finds them, whose mask wires feel, and what is written for it
 static ohm_status make_arrays(ohmi_engine *e, int t, ohm_error *err) {
     ohm_status status = OHM_OK;
     float *codes = NULL;
@@ -124,11 +130,14 @@ static ohm_status make_arrays(ohmi_engine *e, int t, ohm_error *err) {
                 ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the arrays of '%s'", layer->name);
             goto done;
         }
-        ohmi_learner_codes(codes, e->learner, e->chip->placed, l);
-        if (t >= 0) {
+        if (t < 0) {
+            ohmi_learner_codes(codes, e->learner, e->chip->placed, l);
+        } else {
+            ohmi_learner_task_codes(codes, e->learner, e->chip->placed, l, t);
             ohmi_learner_column_bits(bits, e->learner, e->chip->placed, l, t);
         }
         e->def.bits = t >= 0 ? bits : NULL;
+        e->def.numbers = t >= 0 ? ohmi_own_arrays_of(&e->chip->own, t) : NULL;
         e->status = OHM_OK;
         OHM_TRY(ohmi_effective_each(put, e, &e->count, codes, l, &e->def, err));
         if (e->status < 0) {
@@ -144,6 +153,10 @@ done:
     ohmi_free(codes);
     ohmi_free(bits);
     return status;
+}
+
+static ohm_status write_task(void *context, int t, ohm_error *err) {
+    return make_arrays(context, t, err);
 }
 
 // the noise of conversions: its variance is proportional to the current, of which the lowest level
@@ -170,14 +183,15 @@ ohm_status ohmi_engine_program(ohmi_engine *e, const ohmi_device *device, uint64
     e->def.read = read;
     ohmi_chip_deactivate(e->chip, e->learner);
     if (!e->is_calibrated && !e->values->repair.range) {
-        OHM_TRY(ohmi_chip_calibrate(e->chip, e->learner, err)); // its cells are exact as yet
+        OHM_TRY(ohmi_chip_calibrate(e->chip, e->learner, NULL, NULL, err)); // exact cells as yet
         e->is_calibrated = true;
     }
-    if (!e->def.has_wires || e->values->repair.range) {
+    if (!e->is_rewritten && (!e->def.has_wires || e->values->repair.range)) {
         OHM_TRY(make_arrays(e, -1, err));
     }
     if (e->values->repair.range) {
-        OHM_TRY(ohmi_chip_calibrate(e->chip, e->learner, err));
+        OHM_TRY(
+            ohmi_chip_calibrate(e->chip, e->learner, e->is_rewritten ? write_task : NULL, e, err));
     }
     make_noise(e);
 done:
@@ -190,7 +204,7 @@ ohm_status ohmi_engine_switch(ohmi_engine *e, int t, ohm_error *err) {
         return ohmi_analogue_switch(e->analogue, t, err);
     }
     ohmi_chip_deactivate(e->chip, e->learner);
-    if (e->def.has_wires) {
+    if (e->def.has_wires || e->is_rewritten) {
         OHM_TRY(make_arrays(e, t, err));
         make_noise(e);
     }

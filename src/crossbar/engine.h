@@ -27,9 +27,11 @@ OHM_NODISCARD ohm_status ohmi_engine_program(ohmi_engine *engine, const ohmi_dev
 // Switches to a task (0-based). Forward passes of the network then go through the chip.
 OHM_NODISCARD ohm_status ohmi_engine_switch(ohmi_engine *engine, int t, ohm_error *err);
 
-// The device that the values describe, where the layers are, and what there is to repair.
+// The device that the values describe, where the layers are, arrays with those of tasks' own
+// copies, and what there is to repair.
 const ohmi_device *ohmi_engine_device(const ohmi_engine *engine);
 const ohmi_placed *ohmi_engine_place(const ohmi_engine *engine);
+int64_t ohmi_engine_arrays(const ohmi_engine *engine);
 ohmi_effective_count ohmi_engine_count(const ohmi_engine *engine);
 
 #endif

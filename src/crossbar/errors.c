@@ -130,13 +130,8 @@ void ohmi_errors_free(ohmi_errors **errors) {
 
 // what masks multiply the weights of a layer with
 static float level_at(const ohmi_learner *learner, int layer, int t, int64_t i) {
-    const ohmi_units *units = &learner->units[layer];
-    const ohmi_learned *task = &learner->learned[t];
-    const int64_t u = ohmi_layout_unit_at(&units->layout, i);
-    const bool is_copied = ohmi_is_copied(units, task, layer, u);
-    return learner->levels
-        .factor[is_copied ? learner->levels.one
-                          : ohmi_levels_code(&learner->levels, task->bits[layer], u)];
+    const int64_t u = ohmi_layout_unit_at(&learner->units[layer].layout, i);
+    return ohmi_learner_factor(learner, layer, t, u);
 }
 
 void ohmi_errors_meant(ohmi_errors *e, int t) {

@@ -76,7 +76,7 @@ static ohm_status open_chip(subject *s, const char *config_path, const ohm_eval_
     OHM_TRY(ohm_config_load(s->chip_config, config_path, err));
     OHM_TRY(ohmi_config_settle(s->chip_config, def->settings, def->n_settings, sections, err));
     OHM_TRY(ohmi_chip_new(&s->chip, s->learner, ohmi_config_values(s->chip_config), err));
-    OHM_TRY(ohmi_chip_calibrate(s->chip, s->learner, err));
+    OHM_TRY(ohmi_chip_calibrate(s->chip, s->learner, NULL, NULL, err));
 done:
     return status;
 }

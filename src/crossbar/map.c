@@ -5,6 +5,8 @@
 //     weight   hold a digit of a weight of the network, free columns too     (true utilisation)
 //     owned    of those, in columns that a task owns: they are programmed
 //     offset   of the offset columns
+// and by owner (owners.h). A task's own copies of PEs are in the arrays of the PEs, or in arrays of
+// their own behind all others (array.copies).
 #include "ohmwise/map.h"
 
 #include <jansson.h>
@@ -21,6 +23,7 @@
 #include "config/fields.h"
 #include "config/settings.h"
 #include "crossbar/fault.h"
+#include "crossbar/owners.h"
 #include "crossbar/picture.h"
 #include "learn/opened.h"
 #include "learn/placing.h"
@@ -31,6 +34,7 @@ typedef struct {
     ohm_config *config; // with the settings
     const ohmi_config *values;
     ohmi_placed *placed;
+    ohmi_own_arrays own;
     ohmi_device device;
     bool has_faults;
 } mapping;
@@ -66,14 +70,16 @@ static int64_t most_owners(const ohmi_placed *placed) {
 }
 
 // cells, owners and stuck cells of one array
-static ohm_status fill_picture(ohmi_picture *p, const mapping *m, int64_t array, ohm_error *err) {
+static ohm_status fill_picture(ohmi_picture *p, const mapping *m, int64_t number, ohm_error *err) {
     ohm_status status = OHM_OK;
     const ohmi_placed *placed = m->placed;
+    int copy_of; // the task whose copy it holds, or -1
+    const int64_t array = ohmi_own_arrays_find(&copy_of, &m->own, number);
     const ohmi_place_array at = ohmi_place_array_at(placed, array);
     const ohmi_placed_layer *layer = &placed->layers[at.layer];
     const int64_t rows = placed->def.rows, columns = placed->def.columns, n = rows * columns;
     float *w = NULL, *stuck = NULL;
-    *p = (ohmi_picture){.array = array,
+    *p = (ohmi_picture){.array = number,
                         .rows = rows,
                         .columns = columns,
                         .n_rows = at.n_rows,
@@ -97,20 +103,24 @@ static ohm_status fill_picture(ohmi_picture *p, const mapping *m, int64_t array,
         goto done;
     }
     ohmi_learner_codes(w, m->run.learner, placed, at.layer);
+    if (copy_of >= 0) {
+        ohmi_learner_task_codes(w, m->run.learner, placed, at.layer, copy_of);
+    }
     ohmi_place_levels(p->level, placed, array, w);
     for (int64_t line = 0; line < columns; line++) {
         int64_t k;
         int digit;
         ohmi_place_line(&k, &digit, layer, &at, line);
-        p->owner[line] = k == -2   ? OHMI_LINE_UNUSED
-                         : k == -1 ? OHMI_LINE_OFFSET
-                                   : layer->own[k * layer->layout.n_groups + at.g];
+        p->owner[line] = k == -2        ? OHMI_LINE_UNUSED
+                         : k == -1      ? OHMI_LINE_OFFSET
+                         : copy_of >= 0 ? copy_of + 1
+                                        : layer->own[k * layer->layout.n_groups + at.g];
     }
 
     // on: nearer to the highest level's conductance than to the lowest's
     if (m->has_faults) {
         const ohmi_site site = {.chip = (uint64_t)m->values->chip.seed,
-                                .array = (uint32_t)array,
+                                .array = (uint32_t)number,
                                 .rows = (int)rows,
                                 .columns = (int)columns};
         const float *siemens = m->device.cell.siemens;
@@ -130,6 +140,7 @@ static json_t *layer_json(const mapping *m, int l) {
     const ohmi_placed_layer *layer = &m->placed->layers[l];
     ohmi_place_count c;
     ohmi_place_total(&c, m->placed, l);
+    ohmi_own_arrays_add(&c, &m->own, m->placed, l);
     json_t *row = json_pack(
         "{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i}", "name", layer->name, "head",
         layer->is_head, "k", (json_int_t)layer->k, "c", (json_int_t)layer->c, "r",
@@ -139,7 +150,8 @@ static json_t *layer_json(const mapping *m, int l) {
     if (row) {
         json_object_set_new(row, "columns_an_array", json_integer(layer->per_array));
         json_object_set_new(row, "first_array", json_integer(layer->first_array));
-        json_object_set_new(row, "arrays", json_integer(layer->n_arrays));
+        json_object_set_new(row, "arrays", json_integer(c.arrays));
+        json_object_set_new(row, "arrays_copies", json_integer(c.arrays - layer->n_arrays));
         json_object_set_new(row, "columns", json_integer(c.columns));
         json_object_set_new(row, "columns_free", json_integer(c.columns_of[OHMI_OWNER_FREE]));
         json_object_set_new(row, "lines_used", json_integer(c.lines_used));
@@ -176,10 +188,14 @@ static ohm_status tasks_json(json_t *list, const mapping *m, const ohmi_place_co
     for (int t = learner->traits->is_alone ? n_learned - 1 : 0; t < n_learned; t++) {
         int64_t on, bytes;
         OHM_TRY(count_on(&on, &bytes, m, t, err));
-        json_array_append_new(list, json_pack("{s:i, s:s, s:I, s:I, s:I}", "task", t + 1, "name",
-                                              m->run.tasks->task[t].name, "columns_owned",
-                                              (json_int_t)count->columns_of[t + 1], "columns_on",
-                                              (json_int_t)on, "select_bytes", (json_int_t)bytes));
+        const ohmi_owner_copies copies = ohmi_owners_copies(learner, m->placed, t);
+        json_array_append_new(
+            list, json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "task", t + 1, "name",
+                            m->run.tasks->task[t].name, "columns_owned",
+                            (json_int_t)count->columns_of[t + 1], "columns_on", (json_int_t)on,
+                            "select_bytes", (json_int_t)bytes, "pes_copied", (json_int_t)copies.pes,
+                            "columns_copied", (json_int_t)copies.columns, "cells_copied",
+                            (json_int_t)copies.cells));
     }
 done:
     return status;
@@ -190,27 +206,32 @@ static ohm_status compose(json_t **out, const mapping *m, const ohmi_picture *pi
     ohm_status status = OHM_OK;
     const ohmi_config *v = m->values;
     ohmi_place_count c;
+    ohmi_owner owners[256];
     ohmi_place_total(&c, m->placed, -1);
-    json_t *array =
-        json_pack("{s:I, s:I, s:i, s:s, s:s}", "rows", (json_int_t)m->placed->def.rows, "columns",
-                  (json_int_t)m->placed->def.columns, "cell_bits", m->placed->def.cell_bits,
-                  "weight_scheme", choice_of("array.weight_scheme", (int)v->array.weight_scheme),
-                  "heads", choice_of("array.heads", (int)v->array.heads));
+    ohmi_own_arrays_add(&c, &m->own, m->placed, -1);
+    ohmi_owners_count(owners, m->placed, &m->own);
+    json_t *array = json_pack(
+        "{s:I, s:I, s:i, s:s, s:s, s:s}", "rows", (json_int_t)m->placed->def.rows, "columns",
+        (json_int_t)m->placed->def.columns, "cell_bits", m->placed->def.cell_bits, "weight_scheme",
+        choice_of("array.weight_scheme", (int)v->array.weight_scheme), "heads",
+        choice_of("array.heads", (int)v->array.heads), "copies",
+        choice_of("array.copies", (int)v->array.copies));
     json_t *layers = json_array(), *tasks = json_array();
     for (int l = 0; l < m->placed->n_layers; l++) {
         json_array_append_new(layers, layer_json(m, l));
     }
     OHM_TRY(tasks_json(tasks, m, &c, err));
-    *out =
-        json_pack("{s:i, s:s, s:O, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:O, s:O}",
-                  "schema", 1, "run", m->def->run_folder, "array", array, "arrays",
-                  (json_int_t)c.arrays, "cells", (json_int_t)c.cells, "columns",
-                  (json_int_t)c.columns, "columns_free", (json_int_t)c.columns_of[OHMI_OWNER_FREE],
-                  "columns_shared", (json_int_t)c.columns_of[OHMI_OWNER_SHARED], "columns_backbone",
-                  (json_int_t)c.columns_of[OHMI_OWN_BACKBONE], "part_lines",
-                  part(c.lines_used, c.arrays * m->placed->def.columns), "part_weight",
-                  part(c.cells_weight, c.cells), "part_owned", part(c.cells_owned, c.cells),
-                  "part_offset", part(c.cells_offset, c.cells), "tasks", tasks, "layers", layers);
+    *out = json_pack(
+        "{s:i, s:s, s:O, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:o, s:O, s:O}",
+        "schema", 1, "run", m->def->run_folder, "array", array, "arrays", (json_int_t)c.arrays,
+        "arrays_copies", (json_int_t)(c.arrays - m->placed->n_arrays), "cells", (json_int_t)c.cells,
+        "columns", (json_int_t)c.columns, "columns_free", (json_int_t)c.columns_of[OHMI_OWNER_FREE],
+        "columns_shared", (json_int_t)c.columns_of[OHMI_OWNER_SHARED], "columns_backbone",
+        (json_int_t)c.columns_of[OHMI_OWN_BACKBONE], "part_lines",
+        part(c.lines_used, c.arrays * m->placed->def.columns), "part_weight",
+        part(c.cells_weight, c.cells), "part_owned", part(c.cells_owned, c.cells), "part_offset",
+        part(c.cells_offset, c.cells), "owners", ohmi_owners_json(owners, c.cells), "tasks", tasks,
+        "layers", layers);
     json_t *drawn = picture->owner ? ohmi_picture_json(picture) : json_null();
     if (!*out || !drawn || json_object_set_new(*out, "picture", drawn) != 0) {
         status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the result");
@@ -233,9 +254,10 @@ static ohm_status open_mapping(mapping *m, ohm_error *err) {
     OHM_TRY(ohmi_config_settle(m->config, m->def->settings, m->def->n_settings, sections, err));
     m->values = ohmi_config_values(m->config);
     OHM_TRY(ohmi_learner_place_levels(&m->placed, m->run.learner, m->values, err));
-    if (m->def->array >= m->placed->n_arrays) {
+    OHM_TRY(ohmi_own_arrays_init(&m->own, m->run.learner, m->placed, m->values, err));
+    if (m->def->array >= m->own.n_arrays) {
         status = ohmi_fail(err, OHM_ERR_ARGUMENT, "there is no array %lld, there are %lld",
-                           (long long)m->def->array, (long long)m->placed->n_arrays);
+                           (long long)m->def->array, (long long)m->own.n_arrays);
         ohmi_hint(err, "they are numbered from 0");
         goto done;
     }
@@ -299,6 +321,7 @@ done:
     json_decref(root);
     ohmi_picture_clear(&picture);
     ohmi_device_clear(&m.device);
+    ohmi_own_arrays_clear(&m.own);
     ohmi_place_free(&m.placed);
     ohm_config_free(&m.config);
     ohmi_opened_close(&m.run);

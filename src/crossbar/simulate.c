@@ -345,7 +345,7 @@ static ohm_status describe_point(simulation *s, point *p, ohm_error *err) {
         *next++ = 0;
         ok = json_array_append_new(p->effects, json_string(line)) == 0;
     }
-    p->n_arrays = ohmi_engine_place(s->engine)->n_arrays;
+    p->n_arrays = ohmi_engine_arrays(s->engine);
     p->n_reads = ohmi_device_differs_by_read(&device) ? s->def->n_reads : 1;
     ohmi_text_clear(&text);
     return ok ? OHM_OK : ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for results");

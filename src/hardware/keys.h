@@ -60,7 +60,6 @@ typedef enum { OHMI_FLAVOUR_HP, OHMI_FLAVOUR_LP } ohmi_flavour;
 typedef enum { OHMI_ADC_SAR, OHMI_ADC_FLASH } ohmi_adc_kind;
 typedef enum { OHMI_MEAN_CONDUCTANCE, OHMI_MEAN_RESISTANCE } ohmi_write_rule;
 typedef enum { OHMI_OFF_GATE, OHMI_OFF_RESET } ohmi_off;
-typedef enum { OHMI_COPIES_REWRITE, OHMI_COPIES_ARRAYS } ohmi_copies_in;
 
 typedef struct {
     char name[OHMI_TEXT], source[OHMI_TEXT];

@@ -140,6 +140,8 @@ ohm_status ohmi_hardware_for(ohmi_hardware *out, const ohm_hardware *hardware,
     v->array.columns = is_set(hardware, "array.columns") ? v->array.columns : config->array.columns;
     v->cell.bits = is_set(hardware, "cell.bits") ? v->cell.bits : config->array.cell_bits;
     v->cell.sign = is_set(hardware, "cell.sign") ? v->cell.sign : config->array.weight_scheme;
+    v->program.copies =
+        is_set(hardware, "program.copies") ? v->program.copies : config->array.copies;
     v->adc.bits = is_set(hardware, "adc.bits") ? v->adc.bits : config->adc.bits;
     if (!is_set(hardware, "adc.count")) {
         v->adc.count = (v->array.columns + config->adc.columns - 1) / config->adc.columns;

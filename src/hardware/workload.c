@@ -69,7 +69,7 @@ static ohm_status place(ohmi_placed **out, const ohmi_workload *work, int64_t co
     values->array.weight_scheme = coding;
     // masks of several levels multiply a column's sum behind the converter: its cells are the same;
     // copies are written into the arrays of what they are copies of
-    const ohm_status status = (work->is_element ? ohmi_learner_place : ohmi_learner_place_copies)(
+    const ohm_status status = (work->is_element ? ohmi_learner_place : ohmi_learner_place_levels)(
         out, work->learner, values, err);
     ohmi_free(values);
     return status;

@@ -296,6 +296,21 @@ void ohmi_copies_codes(int8_t *codes, const ohmi_learner *learner, int layer, in
     }
 }
 
+void ohmi_copies_round(float *codes, const ohmi_learner *learner, int layer, int t) {
+    const ohmi_units *units = &learner->units[layer];
+    const ohmi_layout *pes = &units->pes;
+    const job j = {.bits = learner->learned[t].chosen[layer]};
+    const float *from = learner->learned[t].copies[layer];
+    for (int64_t p = 0; p < pes->n_units; p++) {
+        const int64_t length = ohmi_layout_length(pes, p);
+        for (int64_t row = 0; is_chosen(&j, p) && row < ohmi_layout_height(pes, p); row++) {
+            ohmi_grid_round_weights(codes + ohmi_layout_offset(pes, p) + row * pes->run, from,
+                                    length, units->lsb, &learner->weight_grid);
+            from += length;
+        }
+    }
+}
+
 static void update_work(void *context, int64_t begin, int64_t end, int thread) {
     (void)thread;
     const job *j = context;

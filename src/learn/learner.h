@@ -243,6 +243,7 @@ void ohmi_copies_apply(ohmi_learner *learner, int layer, int t, bool from_bits,
 // The codes of a finished task's copies in a layer, over the codes of the shared weights that are
 // there (n_weights).
 void ohmi_copies_codes(int8_t *codes, const ohmi_learner *learner, int layer, int t);
+void ohmi_copies_round(float *codes, const ohmi_learner *learner, int layer, int t);
 
 // PEs of the network that a task may copy, and how many it does.
 int64_t ohmi_copies_room(const ohmi_learner *learner, int64_t *n_chosen);
@@ -257,6 +258,15 @@ static inline bool ohmi_is_copied(const ohmi_units *units, const ohmi_learned *l
     const int64_t pe = ohmi_layout_unit_at(&units->pes, ohmi_layout_offset(&units->layout, u));
     return learned ? learned->chosen && ohmi_bit(learned->chosen[layer], pe)
                    : units->chosen[pe] != 0;
+}
+
+// What task t multiplies the codes of unit u with: the factor of its level; of a copy's, level 1's.
+static inline float ohmi_learner_factor(const ohmi_learner *learner, int layer, int t, int64_t u) {
+    const ohmi_learned *task = &learner->learned[t];
+    const ohmi_levels *levels = &learner->levels;
+    return levels->factor[ohmi_is_copied(&learner->units[layer], task, layer, u)
+                              ? levels->one
+                              : ohmi_levels_code(levels, task->bits[layer], u)];
 }
 
 // The units a task may own in a layer (paper: 0.3, then 0.7 / (T - 1)).

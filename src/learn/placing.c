@@ -21,22 +21,18 @@ static uint8_t owner_of_run(const ohmi_units *units, int64_t first, int64_t n) {
     return owner;
 }
 
-// owners of the columns where tasks have copies: free ones that some task writes are shared; own is
-// for ohmi_free
-static ohm_status share_copied(uint8_t **own, const ohmi_learner *learner, int l, ohm_error *err) {
+// whether some task has a copy of one of n weights from the first
+static bool is_copied_run(const ohmi_learner *learner, int l, int64_t first, int64_t n) {
     const ohmi_units *units = &learner->units[l];
-    *own = ohmi_alloc((size_t)units->layout.n_units, 1);
-    if (!*own) {
-        return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the owners of columns");
-    }
-    for (int64_t u = 0; u < units->layout.n_units; u++) {
-        (*own)[u] = units->own[u];
-        for (int t = 0; t < (int)learner->position.task && (*own)[u] == OHMI_OWNER_FREE; t++) {
-            (*own)[u] = ohmi_is_copied(units, &learner->learned[t], l, u) ? OHMI_OWNER_SHARED
-                                                                          : OHMI_OWNER_FREE;
+    for (int t = 0; t < (int)learner->position.task; t++) {
+        for (int64_t i = first; i < first + n; i++) {
+            const int64_t u = ohmi_layout_unit_at(&units->layout, i);
+            if (ohmi_is_copied(units, &learner->learned[t], l, u)) {
+                return true;
+            }
         }
     }
-    return OHM_OK;
+    return false;
 }
 
 // the columns of a layer and their owners; own is for ohmi_free
@@ -54,26 +50,33 @@ static ohm_status describe(ohmi_place_layer *out, uint8_t **own, const ohmi_lear
                               .layout = units->layout,
                               .own = units->own,
                               .weight_top = (int)learner->weight_grid.top};
-    if (learner->config->method.unit != OHMI_UNIT_COLUMN) {
+    const bool is_cut = learner->config->method.unit != OHMI_UNIT_COLUMN;
+    if (is_cut) {
         // the mask's factor of a single weight is in its code
         out->weight_top *= (int)learner->levels.factor[learner->levels.n - 1];
         const int64_t taps = (int64_t)shape->r * shape->s;
         OHM_TRY(ohmi_layout_cut(&out->layout, shape->k, shape->c, shape->r, shape->s,
                                 rows > taps ? rows : taps, OHMI_UNIT_COLUMN, err));
-        *own = ohmi_alloc((size_t)out->layout.n_units, 1);
-        if (!*own) {
-            status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the owners of columns");
-            goto done;
-        }
-        for (int64_t u = 0; u < out->layout.n_units; u++) {
-            (*own)[u] = owner_of_run(units, ohmi_layout_offset(&out->layout, u),
-                                     ohmi_layout_length(&out->layout, u));
-        }
-        out->own = *own;
-    } else if (learner->traits->has_copies) {
-        OHM_TRY(share_copied(own, learner, l, err));
-        out->own = *own;
     }
+    if (!is_cut && !learner->traits->has_copies) {
+        goto done;
+    }
+    *own = ohmi_alloc((size_t)out->layout.n_units, 1);
+    if (!*own) {
+        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the owners of columns");
+        goto done;
+    }
+
+    // a free column that some task has a copy of is not free
+    for (int64_t u = 0; u < out->layout.n_units; u++) {
+        const int64_t first = ohmi_layout_offset(&out->layout, u);
+        const int64_t n = ohmi_layout_length(&out->layout, u);
+        (*own)[u] = owner_of_run(units, first, n);
+        if ((*own)[u] == OHMI_OWNER_FREE && is_copied_run(learner, l, first, n)) {
+            (*own)[u] = OHMI_OWNER_SHARED;
+        }
+    }
+    out->own = *own;
 done:
     return status;
 }
@@ -115,7 +118,7 @@ done:
     return status;
 }
 
-ohm_status ohmi_learner_place_copies(ohmi_placed **out, const ohmi_learner *learner,
+ohm_status ohmi_learner_place_levels(ohmi_placed **out, const ohmi_learner *learner,
                                      const ohmi_config *values, ohm_error *err) {
     ohm_status status = OHM_OK;
     const int n_layers = learner->network->n_layers;
@@ -154,18 +157,6 @@ done:
     ohmi_free(own);
     ohmi_free(layers);
     return status;
-}
-
-ohm_status ohmi_learner_place_levels(ohmi_placed **out, const ohmi_learner *learner,
-                                     const ohmi_config *values, ohm_error *err) {
-    if (learner->traits->has_copies) {
-        *out = NULL;
-        return ohmi_fail(err, OHM_ERR_UNSUPPORTED,
-                         "tasks of method '%s' have weights of their own, for which arrays have "
-                         "no place yet",
-                         learner->config->method.preset);
-    }
-    return ohmi_learner_place_copies(out, learner, values, err);
 }
 
 ohm_status ohmi_learner_place(ohmi_placed **out, const ohmi_learner *learner,
@@ -210,6 +201,32 @@ void ohmi_learner_codes(float *w, const ohmi_learner *learner, const ohmi_placed
                             &learner->weight_grid);
 }
 
+bool ohmi_learner_is_rewritten(const ohmi_learner *learner) {
+    const ohmi_unit unit = learner->config->method.unit;
+    return unit == OHMI_UNIT_ELEMENT || (unit != OHMI_UNIT_COLUMN && learner->levels.n > 2) ||
+           learner->traits->has_copies;
+}
+
+void ohmi_learner_task_codes(float *w, const ohmi_learner *learner, const ohmi_placed *place,
+                             int layer, int t) {
+    ohmi_learner_codes(w, learner, place, layer);
+    if (place->layers[layer].is_head || !ohmi_learner_is_rewritten(learner)) {
+        return;
+    }
+    if (learner->traits->has_copies) {
+        ohmi_copies_round(w, learner, layer, t);
+    }
+    if (learner->config->method.unit == OHMI_UNIT_COLUMN) {
+        return;
+    }
+
+    // a mask that no select line can say
+    for (int64_t i = 0; i < learner->network->layers[layer].n_weights; i++) {
+        const int64_t u = ohmi_layout_unit_at(&learner->units[layer].layout, i);
+        w[i] *= ohmi_learner_factor(learner, layer, t, u);
+    }
+}
+
 void ohmi_learner_column_bits(uint8_t *bits, const ohmi_learner *learner, const ohmi_placed *place,
                               int layer, int t) {
     const ohmi_placed_layer *placed = &place->layers[layer];
@@ -225,13 +242,11 @@ void ohmi_learner_column_bits(uint8_t *bits, const ohmi_learner *learner, const 
         bool is_on = placed->own[u] == t + 1;
         if (!placed->is_head) {
             // any of the column's weights
-            const uint8_t *of = learner->learned[t].bits[layer];
             const int64_t first = ohmi_layout_offset(layout, u);
             is_on = false;
             for (int64_t i = first; i < first + ohmi_layout_length(layout, u) && !is_on; i++) {
                 const int64_t unit = ohmi_layout_unit_at(&learner->units[layer].layout, i);
-                is_on = ohmi_levels_code(&learner->levels, of, unit) != 0 ||
-                        ohmi_is_copied(&learner->units[layer], &learner->learned[t], layer, unit);
+                is_on = ohmi_learner_factor(learner, layer, t, unit) > 0;
             }
         }
         bits[u / 8] = (uint8_t)(bits[u / 8] | (is_on ? 1u << (u % 8) : 0u));

@@ -17,18 +17,25 @@ OHM_NODISCARD ohm_status ohmi_learner_place(ohmi_placed **out, const ohmi_learne
                                             const ohmi_config *values, ohm_error *err);
 
 // The same for masks of any levels: behind the converters a column's sum is multiplied with its
-// level, which ohmi_learner_column_bits does not say.
+// level, which ohmi_learner_column_bits does not say; of units that are no columns, weights are. A
+// task's copies of PEs are placed as the PEs are; where they have arrays of their own, see
+// own_arrays.h.
 OHM_NODISCARD ohm_status ohmi_learner_place_levels(ohmi_placed **out, const ohmi_learner *learner,
-                                                   const ohmi_config *values, ohm_error *err);
-
-// The same where tasks have copies of PEs too, which lie in the PEs' own arrays, one task's at a
-// time.
-OHM_NODISCARD ohm_status ohmi_learner_place_copies(ohmi_placed **out, const ohmi_learner *learner,
                                                    const ohmi_config *values, ohm_error *err);
 
 // Codes of all owners' weights of a layer, whatever task is active: w (K, C, R, S), integers.
 // layer: index into the place; the heads' layer gives the codes of all classifiers.
 void ohmi_learner_codes(float *w, const ohmi_learner *learner, const ohmi_placed *place, int layer);
+
+// Whether cells hold other codes for one task than for another: weights that its mask leaves out
+// one by one, or has other levels for, and copies of PEs.
+bool ohmi_learner_is_rewritten(const ohmi_learner *learner);
+
+// The codes that task t finds in the cells of a layer, w (K, C, R, S): its copies, and the shared
+// weights, times the mask where that is in the cells; where nothing is rewritten, those of all
+// owners.
+void ohmi_learner_task_codes(float *w, const ohmi_learner *learner, const ohmi_placed *place,
+                             int layer, int t);
 
 // The scales of task t for the columns of a layer: bit u % 8 of bits[u / 8], ((n_units + 7) / 8).
 // Where single weights are the unit, a column is on when any of its weights is.

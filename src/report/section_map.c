@@ -52,6 +52,30 @@ static void write_layers(ohmi_text *out, const json_t *layers) {
     ohmi_text_add(out, "</tbody></table></div>");
 }
 
+// whose the columns and cells are; runs mapped before this was counted have none
+static void write_owners(ohmi_text *out, const json_t *owners) {
+    size_t i;
+    const json_t *row;
+    if (json_array_size(owners) == 0) {
+        return;
+    }
+    ohmi_text_add(out, "<div class=\"scroll\"><table class=\"list\"><thead><tr><th>owner</th>"
+                       "<th class=\"n\">columns</th><th class=\"n\">cells</th>"
+                       "<th class=\"n\">of all cells, %</th>"
+                       "<th class=\"n\">arrays with a column of it</th></tr></thead><tbody>");
+    json_array_foreach(owners, i, row) {
+        ohmi_text_add(out, "<tr><th scope=\"row\">");
+        ohmi_text_html(out, ohmi_json_text(row, "owner"));
+        ohmi_text_add(out, "</th>");
+        ohmi_cell_count(out, ohmi_json_count(row, "columns"));
+        ohmi_cell_count(out, ohmi_json_count(row, "cells"));
+        ohmi_cell_percent(out, ohmi_json_number(row, "part"), 1);
+        ohmi_cell_count(out, ohmi_json_count(row, "arrays"));
+        ohmi_text_add(out, "</tr>");
+    }
+    ohmi_text_add(out, "</tbody></table></div>");
+}
+
 ohm_status ohmi_section_map(ohmi_text *out, const ohmi_run *run, ohm_error *err) {
     ohm_status status = OHM_OK;
     ohmi_picture picture = {0};
@@ -62,6 +86,7 @@ ohm_status ohmi_section_map(ohmi_text *out, const ohmi_run *run, ohm_error *err)
     ohmi_text_add(out, "<section><h2>Arrays</h2>");
     write_whole(out, run->map);
     write_layers(out, json_object_get(run->map, "layers"));
+    write_owners(out, json_object_get(run->map, "owners"));
     if (json_is_object(drawn)) {
         status = ohmi_picture_read(&picture, drawn, err);
         if (status == OHM_ERR_FORMAT) {

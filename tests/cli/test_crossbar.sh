@@ -104,6 +104,58 @@ run map "$work/nothing"
 code 1
 one_err_line
 
+# tasks with weights of their own: in the arrays of what they copy, or in arrays of their own
+run learn "$work/tiny.yaml" method=dense data.tasks=1 -q --out "$work/backbone"
+code 0
+run learn "$work/tiny.yaml" method=xma2 "method.backbone=$work/backbone" method.choose_ratio=0.3 -q \
+    --out "$work/xma2"
+code 0
+for task in 1 2; do
+    run eval "$work/xma2" --task $task --on integer --logits "$work/integer.npy"
+    code 0
+    for arrays in array.copies=rewrite "array.copies=rewrite array.columns=41" array.copies=arrays; do
+        # shellcheck disable=SC2086
+        run eval "$work/xma2" $arrays adc.range=ideal --task $task --on crossbar --logits "$work/chip.npy"
+        code 0
+        if cmp -s "$work/integer.npy" "$work/chip.npy"; then held; else broken "other logits"; fi
+    done
+done
+run map "$work/xma2" --json
+code 0
+cp "$work/out" "$work/rewrite"
+run map "$work/xma2" array.copies=arrays --json
+code 0
+if python3 - "$work/rewrite" "$work/out" <<EOF
+import json, sys
+a, b = (json.load(open(f)) for f in sys.argv[1:])
+copied = sum(t["pes_copied"] for t in a["tasks"])
+assert copied > 0 and a["arrays_copies"] == 0 and b["arrays_copies"] == copied
+assert b["arrays"] == a["arrays"] + copied == sum(l["arrays"] for l in b["layers"])
+owners = {o["owner"]: o for o in b["owners"]}
+assert [o["owner"] for o in b["owners"]] == ["backbone", "task 1", "task 2"]
+for d in a, b:
+    assert d["columns"] == sum(o["columns"] for o in d["owners"])
+    assert abs(sum(o["part"] for o in d["owners"]) - d["part_weight"]) < 1e-9
+for was, now in zip(a["tasks"], b["tasks"]):
+    assert now["columns_owned"] == was["columns_owned"] + was["columns_copied"]
+    assert owners[f"task {now['task']}"]["columns"] == now["columns_owned"]
+EOF
+then held; else broken "not the arrays of the copies"; fi
+run map "$work/xma2" array.copies=arrays
+code 0
+out "tasks' own copies"
+out "backbone"
+run map "$work/xma2" array.copies=arrays array.columns=40
+code 5
+err "an array is a PE as learned"
+one_err_line
+run simulate "$work/xma2" array.copies=arrays adc.range=ideal fault.preset=chen2015 --chips 2 --json
+code 0
+if python3 -c "import json, sys
+p, m = json.load(open(sys.argv[1]))['points'][0], json.load(open(sys.argv[2]))
+assert p['arrays'] == m['arrays'] and len(p['chips']) == 2" "$work/out" "$work/xma2/map.json"
+then held; else broken "other arrays"; fi
+
 # what cannot be
 run eval "$work/run" --on crossbar train.lr=1
 code 2

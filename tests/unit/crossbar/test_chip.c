@@ -141,7 +141,7 @@ static void test_real_levels(void **state) {
         values.adc.range = ranges[r];
         ohmi_chip *chip = chip_of(&values, &learning);
         ohm_error err = {0};
-        assert_int_equal(ohmi_chip_calibrate(chip, learning.learner, &err), OHM_OK);
+        assert_int_equal(ohmi_chip_calibrate(chip, learning.learner, NULL, NULL, &err), OHM_OK);
         float exact[ROOM], real[ROOM], integer[ROOM];
         integer_logits(integer, &learning, 1);
         logits_on(exact, chip, &learning, 1);
@@ -267,7 +267,7 @@ static void test_calibration(void **state) {
     values.adc.range = OHMI_ADC_CALIBRATED;
     values.adc.images = TINY_TRAIN;
     ohmi_chip *chip = chip_of(&values, &learning);
-    assert_int_equal(ohmi_chip_calibrate(chip, learning.learner, &err), OHM_OK);
+    assert_int_equal(ohmi_chip_calibrate(chip, learning.learner, NULL, NULL, &err), OHM_OK);
     for (int l = 0; l < chip->placed->n_layers; l++) {
         assert_int_equal(chip->adc[l][0].kind, OHMI_ADC_LINEAR);
         assert_true(chip->adc[l][0].low >= 0 && chip->adc[l][0].high <= 3 * 27);
@@ -279,7 +279,7 @@ static void test_calibration(void **state) {
     // cutting off more makes ranges narrower
     values.adc.clip = 0.05;
     ohmi_chip *cut = chip_of(&values, &learning);
-    assert_int_equal(ohmi_chip_calibrate(cut, learning.learner, &err), OHM_OK);
+    assert_int_equal(ohmi_chip_calibrate(cut, learning.learner, NULL, NULL, &err), OHM_OK);
     for (int l = 0; l < chip->placed->n_layers; l++) {
         assert_true(cut->adc[l][0].high < chip->adc[l][0].high);
     }
@@ -351,10 +351,6 @@ static void test_other_methods(void **state) {
                 logits_on(found, chip, &l, t);
                 assert_memory_equal(found, expected, sizeof found);
             }
-            ohm_error err = {0};
-            const bool is_single = l.values->method.unit != OHMI_UNIT_COLUMN;
-            assert_int_equal(ohmi_chip_set(chip, 0, NULL, NULL, &err),
-                             is_single ? OHM_ERR_UNSUPPORTED : OHM_OK);
             ohmi_chip_free(&chip);
         }
         tiny_end(&l);

@@ -72,7 +72,7 @@ static ohmi_chip *make_chip(ohmi_config *values, const chip_case *c) {
     }
     ohmi_free(level);
     ohmi_free(real);
-    if (ohmi_chip_calibrate(chip, learning.learner, &err) != OHM_OK) {
+    if (ohmi_chip_calibrate(chip, learning.learner, NULL, NULL, &err) != OHM_OK) {
         fail_msg("%s", err.message);
     }
     return chip;
@@ -239,7 +239,7 @@ static void test_no_memory(void **state) {
     values.adc.images = 1;
     for (int64_t k = 0;; k += k < 8 ? 1 : 97) {
         ohmi_fail_allocation(k);
-        const ohm_status status = ohmi_chip_calibrate(chip, learning.learner, &err);
+        const ohm_status status = ohmi_chip_calibrate(chip, learning.learner, NULL, NULL, &err);
         ohmi_fail_allocation(-1);
         if (status == OHM_OK) {
             assert_true(k > 100);

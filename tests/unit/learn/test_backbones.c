@@ -15,25 +15,7 @@
 #include "learn/backbone.h"
 #include "learn/checkpoint.h"
 #include "scratch.h"
-#include "unit/learn/tiny_learning.h"
-
-// Learns the first n tasks and leaves them in a run folder; l stays open.
-static void make_backbone(tiny_learning *l, const char *name, int n, const char *const *more) {
-    char path[600], *text = NULL;
-    tiny_begin(l, more);
-    for (int t = 0; t < n; t++) {
-        tiny_learn(l, t, NULL, NULL, NULL);
-    }
-    assert_int_equal(ohm_config_text(&text, l->config, NULL), OHM_OK);
-    scratch_folder(name);
-    snprintf(path, sizeof path, "%s/config.yaml", scratch_path(name));
-    assert_int_equal(ohmi_write_file(path, text, strlen(text), NULL), OHM_OK);
-    snprintf(path, sizeof path, "%s/checkpoints", scratch_path(name));
-    assert_int_equal(ohmi_make_folder(path, NULL), OHM_OK);
-    snprintf(path, sizeof path, "%s/checkpoints/last.safetensors", scratch_path(name));
-    assert_int_equal(ohmi_checkpoint_save(l->learner, path, text, NULL), OHM_OK);
-    ohm_text_free(&text);
-}
+#include "unit/learn/tiny_backbone.h"
 
 // The backbone of most tests, 4-bit weights, all of them task 1's.
 static int set_up(void **state) {
@@ -45,19 +27,6 @@ static int set_up(void **state) {
     make_backbone(&l, "dense", 1, more);
     tiny_end(&l);
     return 0;
-}
-
-// A learner that begins with a backbone: key, value, ..., NULL.
-static void begin_with(tiny_learning *l, const char *name, const char *const *more) {
-    const char *pairs[32] = {"method.backbone", scratch_path(name)};
-    ohm_error err = {0};
-    for (int n = 2; more && *more && n < 30; more++) {
-        pairs[n++] = *more;
-    }
-    tiny_begin(l, pairs);
-    if (ohmi_backbone_read(l->learner, scratch_path("none"), &err) != OHM_OK) {
-        fail_msg("%s", err.message);
-    }
 }
 
 // a mask that is all on is the backbone, weight by weight and logit by logit
