@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `ohmwise sweep EXPERIMENT [key=value ...] --out FOLDER`: many runs from one file, then compared.
 //
-// Everything is checked before the first run starts. Each run is a process of its own (`learn`) in
+// Everything is checked before the first run starts. Each run is a process of its own (`learn`, or
+// `insitu` where the file says so) in
 // a folder of its own; runs that are finished are passed over, others go on from their checkpoint.
 // Under mpirun each rank runs one at a time, whoever is free the next.
 #include <errno.h>
@@ -149,12 +150,15 @@ static int make_runs(sweep *s) {
                : OHMCLI_DONE;
 }
 
-// Whether metrics.json says that all tasks are learned; one that is cut or foreign does not.
-static bool is_finished(const char *run) {
+// Whether metrics.json says that all tasks are learned; one that is cut or foreign does not. What
+// `insitu` makes is finished when it is also priced, after its plain training.
+static bool is_finished(const sweep *s, const char *run) {
+    const bool is_insitu = strcmp(ohm_experiment_command(s->experiment), "insitu") == 0;
     char path[PATH_ROOM + 16];
     snprintf(path, sizeof path, "%s/metrics.json", run);
     json_t *metrics = json_load_file(path, 0, NULL);
-    const bool is = json_is_true(json_object_get(metrics, "finished"));
+    const bool is = json_is_true(json_object_get(metrics, "finished")) &&
+                    (!is_insitu || json_is_object(json_object_get(metrics, "insitu")));
     json_decref(metrics);
     return is;
 }
@@ -182,7 +186,7 @@ static int look(sweep *s) {
             return ohmcli_error(&err);
         }
         p->is_begun = access(p->path, F_OK) == 0;
-        p->is_finished = p->is_begun && is_finished(p->path);
+        p->is_finished = p->is_begun && is_finished(s, p->path);
     }
     if (n_wanted == 0) {
         return ohmcli_usage(&ohmcli_sweep_command, "no run is called like '%s'; --list shows them",
@@ -250,7 +254,7 @@ static bool compose(sweep *s, point *p, bool is_shown) {
     }
     int n = 0;
     p->words[n++] = "ohmwise";
-    p->words[n++] = "learn";
+    p->words[n++] = ohm_experiment_command(s->experiment);
     p->words[n++] = "--out";
     p->words[n++] = p->path;
     p->words[n++] = "--threads";
@@ -300,7 +304,7 @@ static void ended(void *context, const ohmcli_job *job) {
         fprintf(stderr, "%s: %s%s", p->run->folder, line, strchr(line, '\n') != NULL ? "" : "\n");
     }
     ohmcli_duration(time, sizeof time, job->seconds);
-    p->is_finished = job->exit_code == OHMCLI_DONE && is_finished(p->path);
+    p->is_finished = job->exit_code == OHMCLI_DONE && is_finished(s, p->path);
     s->n_done += p->is_finished ? 1 : 0;
     if (!p->is_finished && job->exit_code != OHMCLI_STOPPED) {
         ohmcli_fail(job->exit_code, "the run '%s' failed with exit code %d", p->run->folder,
@@ -374,7 +378,7 @@ static int run_over_ranks(sweep *s, bool *stopped) {
         point *p = &s->points[s->of_job[i]];
         s->jobs[i].exit_code = endings[i].is_begun ? endings[i].exit_code : -1;
         *stopped = *stopped || s->jobs[i].exit_code == OHMCLI_STOPPED;
-        p->is_finished = s->jobs[i].exit_code == OHMCLI_DONE && is_finished(p->path);
+        p->is_finished = s->jobs[i].exit_code == OHMCLI_DONE && is_finished(s, p->path);
     }
     s->n_done = 0;
     for (int i = 0; i < s->n; i++) {

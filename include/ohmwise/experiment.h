@@ -31,6 +31,8 @@ OHM_API void ohm_experiment_free(ohm_experiment **experiment);
 OHM_API const char *ohm_experiment_name(const ohm_experiment *experiment);
 // The base config as the file names it: a path or the name of a preset. Owned by the experiment.
 OHM_API const char *ohm_experiment_base(const ohm_experiment *experiment);
+// The command that makes a run: "learn" or "insitu". Owned by the experiment.
+OHM_API const char *ohm_experiment_command(const ohm_experiment *experiment);
 
 // Sets a key of all runs (command-line override of 'settings'); a key that the grid or a point sets
 // is refused.

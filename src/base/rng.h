@@ -44,6 +44,7 @@ typedef enum {
     OHMI_RNG_CURVE_DOWN = 49,    // likewise down
     OHMI_RNG_STUCK_TRAINED = 50, // stuck cells of a chip that is trained; place = layer
     OHMI_RNG_NIA_COMMON = 51,    // of injected noise, what the outputs of an array have in common
+    OHMI_RNG_ROWS = 52,          // which rows of a gradient are programmed; place = layer
     OHMI_RNG_POWER = 64,         // harvested power; task = generator, place = part of the trace
     OHMI_RNG_TEST = 99,          // tests only
 } ohmi_rng_purpose;

@@ -262,6 +262,17 @@ static ohm_status check_rising(const ohm_config *config, const ohmi_numbers *lis
     return OHM_OK;
 }
 
+static ohm_status check_insitu(const ohm_config *config, ohm_error *err) {
+    if (config->values.insitu.drop_errors && config->values.insitu.size != OHMI_SIZE_ERROR) {
+        return blame(err,
+                     ohmi_fail(err, OHM_ERR_CONFIG,
+                               "'insitu.drop_errors' goes by errors, but 'insitu.size' by more"),
+                     config, "insitu.drop_errors",
+                     "set insitu.size=error, or let all errors go back");
+    }
+    return OHM_OK;
+}
+
 static ohm_status check_train_and_data(const ohm_config *config, ohm_error *err) {
     ohm_status status = OHM_OK;
     const ohmi_config *v = &config->values;
@@ -314,6 +325,7 @@ ohm_status ohm_config_check(ohm_config *config, ohm_error *err) {
     OHM_TRY(check_method(config, err));
     OHM_TRY(check_bits(config, err));
     OHM_TRY(check_train_and_data(config, err));
+    OHM_TRY(check_insitu(config, err));
     OHM_TRY(resolve_faults(config, err));
     OHM_TRY(check_device(config, err));
 done:

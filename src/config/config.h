@@ -57,6 +57,9 @@ typedef enum {
     OHMI_BUDGET_LIFETIME
 } ohmi_budget_kind;
 typedef enum { OHMI_ROWS_FIXED, OHMI_ROWS_ROTATE } ohmi_row_use;
+typedef enum { OHMI_CHOICE_CUT, OHMI_CHOICE_SCALE, OHMI_CHOICE_DRAW } ohmi_row_choice;
+typedef enum { OHMI_SIZE_ERROR, OHMI_SIZE_PRODUCT, OHMI_SIZE_NORM } ohmi_row_size;
+typedef enum { OHMI_SHARE_ROWS, OHMI_SHARE_LINES } ohmi_row_share;
 typedef enum {
     OHMI_WRITE_CELL,
     OHMI_WRITE_ROW,
@@ -266,11 +269,14 @@ typedef struct ohmi_config {
         int64_t error_bits;          // insitu.error_bits: 0 = float, counted as 16
         bool compare;                // insitu.compare: before writing
         double activation, error;    // insitu.activation, insitu.error: thresholds of rows
+        ohmi_row_choice choice;      // insitu.choice: what is made of rows below insitu.error
+        ohmi_row_size size;          // insitu.size: what that goes by
         bool drop_errors;            // insitu.drop_errors: also on their way back
         double weight;               // insitu.weight: threshold of updates, in codes
         ohmi_write_unit weight_unit; // insitu.weight_unit: what is written as one
         double activation_ratio;     // insitu.activation_ratio: part of the rows to leave out
         double error_ratio;          // insitu.error_ratio: likewise; 0 = by threshold
+        ohmi_row_share share;        // insitu.share: what error_ratio is a part of
         ohmi_budget_kind budget;     // insitu.budget: what error_ratio is steered by
         double budget_value;         // insitu.budget_value
         int64_t every;               // insitu.every: batches between two choices of thresholds

@@ -85,6 +85,10 @@ const char *ohm_experiment_base(const ohm_experiment *experiment) {
     return experiment->file.base;
 }
 
+const char *ohm_experiment_command(const ohm_experiment *experiment) {
+    return experiment->file.command;
+}
+
 int ohm_experiment_count(const ohm_experiment *experiment) {
     return experiment->n_runs;
 }

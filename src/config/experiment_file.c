@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads an experiment file: a map of name, base, settings, grid, points, seeds. Every value is
-// checked by the field it is for as soon as it is read, so that an error has its line and column.
+// Reads an experiment file: a map of name, base, command, settings, grid, points, seeds. Every
+// value is checked by the field it is for as soon as it is read, so that an error has its line and
+// column.
 #include "config/experiment_file.h"
 
 #include <string.h>
@@ -15,11 +16,12 @@ enum { MOST_VALUES = 1000 }; // of a key of the grid, of seeds, of points
 typedef struct {
     ohmi_yaml y;
     ohmi_experiment_file *file;
-    int seen[6]; // line where a top-level key was, 0 = not yet
+    int seen[7]; // line where a top-level key was, 0 = not yet
 } reader;
 
-static const char *const top_keys[] = {"name", "base", "settings", "grid", "points", "seeds"};
-enum { NAME, BASE, SETTINGS, GRID, POINTS, SEEDS };
+static const char *const top_keys[] = {"name",   "base",  "settings", "grid",
+                                       "points", "seeds", "command"};
+enum { NAME, BASE, SETTINGS, GRID, POINTS, SEEDS, COMMAND };
 
 // Grows a list of n items by a zeroed one and returns its block; NULL when memory is out, and then
 // the list is as it was.
@@ -339,6 +341,22 @@ done:
     return status;
 }
 
+// What makes the runs.
+static ohm_status read_command(reader *r) {
+    ohm_status status = OHM_OK;
+    char word[sizeof r->file->command];
+    OHM_TRY(read_text(r, "command", word, sizeof word));
+    if (strcmp(word, "learn") != 0 && strcmp(word, "insitu") != 0) {
+        status = ohmi_fail(r->y.err, OHM_ERR_CONFIG, "'command' is '%s'", word);
+        ohmi_hint(r->y.err, "allowed are learn and insitu");
+        (void)ohmi_yaml_at(&r->y, status);
+        goto done;
+    }
+    memcpy(r->file->command, word, sizeof word);
+done:
+    return status;
+}
+
 // The value of a top-level key is the current event.
 static ohm_status read_part(reader *r, int part) {
     ohm_status status = OHM_OK;
@@ -351,6 +369,8 @@ static ohm_status read_part(reader *r, int part) {
         return read_text(r, "base", file->base, sizeof file->base);
     case SEEDS:
         return read_seeds(r);
+    case COMMAND:
+        return read_command(r);
     default:
         break;
     }
@@ -388,8 +408,8 @@ static int find_part(reader *r) {
     if (nearest) {
         ohmi_hint(r->y.err, "did you mean '%s'?", nearest);
     } else {
-        ohmi_hint(r->y.err, "an experiment has name, base, settings, grid, points and seeds; keys "
-                            "of a config belong into the middle three");
+        ohmi_hint(r->y.err, "an experiment has name, base, command, settings, grid, points and "
+                            "seeds; keys of a config belong into settings, grid and points");
     }
     (void)ohmi_yaml_at(&r->y, status);
     return -1;
@@ -444,6 +464,7 @@ ohm_status ohmi_experiment_read(ohmi_experiment_file *file, const char *path, oh
     ohm_status status = OHM_OK;
     reader r = {.file = file};
     (void)snprintf(file->path, sizeof file->path, "%s", path);
+    (void)snprintf(file->command, sizeof file->command, "learn");
     OHM_TRY(ohmi_yaml_open(&r.y, path, err));
     OHM_TRY(ohmi_yaml_document(&r.y, read_top, &r));
     if (!r.seen[BASE]) {

@@ -36,6 +36,7 @@ typedef struct {
     char path[512];
     char name[OHMI_EXPERIMENT_NAME];
     char base[512];
+    char command[16];       // that makes a run: learn or insitu
     ohmi_settings settings; // of all runs
     ohmi_axis *axes;        // (n_axes)
     int n_axes;

@@ -59,6 +59,9 @@ static const char *const adc_ranges[] = {"ideal", "full", "calibrated", "fitted"
 static const char *const operands[] = {"activation", "error", NULL};
 static const char *const budgets[] = {"none", "energy", "writes", "lifetime", NULL};
 static const char *const row_uses[] = {"fixed", "rotate", NULL};
+static const char *const row_choices[] = {"cut", "scale", "draw", NULL};
+static const char *const row_sizes[] = {"error", "product", "norm", NULL};
+static const char *const row_shares[] = {"rows", "lines", NULL};
 static const char *const write_units[] = {"cell", "row", "column", "array", NULL};
 static const char *const evaluations[] = {"all", "own", NULL};
 

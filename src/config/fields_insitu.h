@@ -29,8 +29,19 @@
      "IWE, reconstruction"},
     {"insitu.error", OHMI_FIELD_NUMBER, AT(insitu.error), "0.001", 0, 1, false, NULL, "part",
      "rows whose largest error is below this part of the layer's largest of the batch are neither "
-     "programmed nor driven; 0 = none are left out",
+     "programmed nor driven, unless 'insitu.choice' says otherwise; 0 = none are left out",
      "IWE, reconstruction"},
+    {"insitu.choice", OHMI_FIELD_CHOICE, AT(insitu.choice), "cut", 0, 0, false, row_choices, "",
+     "what becomes of rows below 'insitu.error': cut = they are left out; scale = so, and the "
+     "gradient is multiplied by what all rows' sizes are to those of the kept ones; draw = one of "
+     "size s below a threshold x is kept with probability s / x, its errors x / s times as large, "
+     "so that the gradient is right in the mean",
+     "own choice; draw: as the stochastic pruning of errors of Ye et al., ECCV 2020, a row at a time"},
+    {"insitu.size", OHMI_FIELD_CHOICE, AT(insitu.size), "error", 0, 0, false, row_sizes, "",
+     "the size of a row that 'insitu.error' and 'insitu.error_ratio' go by: error = its largest "
+     "error, as a part of the layer's largest; product = that times its largest activation, as a "
+     "part of the range; norm = the product of the root sums of squares of both, likewise",
+     "own choice: what a row adds to a gradient is a product"},
     {"insitu.drop_errors", OHMI_FIELD_BOOL, AT(insitu.drop_errors), "false", 0, 0, false, NULL, "",
      "errors below 'insitu.error' are not driven into the transposed weights either, and so do not "
      "reach the layers before",
@@ -54,6 +65,11 @@
      "part of a layer's rows to leave out by their errors: the threshold is that quantile of a "
      "batch, relative to its largest error; 0 = 'insitu.error' is the threshold",
      "IWE, reconstruction"},
+    {"insitu.share", OHMI_FIELD_CHOICE, AT(insitu.share), "rows", 0, 0, false, row_shares, "",
+     "what 'insitu.error_ratio' is a part of: rows = of each layer's rows; lines = of the word lines "
+     "of its gradient arrays, so that no line is programmed more often, and a layer whose images "
+     "have fewer rows than are left keeps them all",
+     "own choice: what wears is lines, and late layers have few rows an image"},
     {"insitu.budget", OHMI_FIELD_CHOICE, AT(insitu.budget), "none", 0, 0, false, budgets, "",
      "what steers 'insitu.error_ratio', the same of all layers: energy = 'insitu.budget_value' J an "
      "image; writes = so many cells written an image; lifetime = so many epochs at least",

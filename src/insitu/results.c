@@ -130,6 +130,14 @@ static json_t *machine_of(const ohmi_config *config) {
     return machine;
 }
 
+// whether nothing is left out: what ratios are to
+static bool is_plain(const ohmi_config *config) {
+    return !config->insitu.compare && config->insitu.budget == OHMI_BUDGET_NONE &&
+           config->insitu.activation <= 0 && config->insitu.activation_ratio <= 0 &&
+           config->insitu.error <= 0 && config->insitu.error_ratio <= 0 &&
+           config->insitu.weight <= 0;
+}
+
 json_t *ohmi_insitu_training(const ohmi_insitu_chip *chip, const ohmi_config *config,
                              const char *folder) {
     char path[1024];
@@ -147,6 +155,7 @@ json_t *ohmi_insitu_training(const ohmi_insitu_chip *chip, const ohmi_config *co
     }
     (void)json_object_set(root, "mean_accuracy", json_object_get(metrics, "mean_accuracy"));
     set(root, "accuracy", accuracy);
+    set(root, "plain", json_boolean(is_plain(config)));
     set(root, "epochs", whole(price.epochs));
     set(root, "images", whole(price.images));
     set(root, "batches", whole(chip->counts[0].batches));
@@ -263,8 +272,8 @@ ohm_status ohmi_insitu_write(const char *folder, json_t *trained, json_t *plain,
                    json_is_string(there) ? "; " : "", ohmi_insitu_reconstruction);
     set(metrics, "reconstruction", json_string(text));
     json_t *summary = json_object();
-    static const char *const keys[] = {"energy_j", "time_s", "writes",
-                                       "pulses",   "wear",   "lifetime"};
+    static const char *const keys[] = {"plain",     "energy_j",      "time_s", "writes",  "pulses",
+                                       "rows_kept", "rows_left_out", "wear",   "lifetime"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         (void)json_object_set(summary, keys[i], json_object_get(trained, keys[i]));
     }

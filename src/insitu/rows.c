@@ -3,11 +3,11 @@
 #include "insitu/rows.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/simd.h"
 #include "base/thread.h"
+#include "insitu/choose.h"
 
 typedef struct {
     ohmi_rows *rows;
@@ -17,8 +17,10 @@ typedef struct {
     int n;
     float step;         // of an error; 0 = not rounded
     float inverse_step; // for its bits
-    int64_t n_kept;
+    ohmi_row_choices chosen;
     bool is_error, is_compared, is_fixed;
+    bool has_norms;  // sums of squares are wanted
+    bool is_dropped; // what is below the threshold goes back neither
 } job;
 
 // Inputs
@@ -47,6 +49,24 @@ OHMI_SIMD static float largest_magnitude(const float *x, int64_t n) {
         largest = most[lane] > largest ? most[lane] : largest;
     }
     return largest;
+}
+
+// in 16 parts, so that all processors sum alike
+OHMI_SIMD static float sum_of_squares(const float *x, int64_t n) {
+    float part[16] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        for (int lane = 0; lane < 16; lane++) {
+            part[lane] += x[i + lane] * x[i + lane];
+        }
+    }
+    for (; i < n; i++) {
+        sum += x[i] * x[i];
+    }
+    for (int lane = 0; lane < 16; lane++) {
+        sum += part[lane];
+    }
+    return sum;
 }
 
 // one digit of n codes; sign: 1 of positive ones, -1 of negative ones
@@ -85,6 +105,7 @@ static void input_work(void *context, int64_t begin, int64_t end, int thread) {
                          d % n_digits * r->cell_bits, (1 << r->cell_bits) - 1);
             }
             j->room->pixel_most[pixel] = largest_magnitude(x, o->c);
+            j->room->pixel_square[pixel] = j->has_norms ? sum_of_squares(x, o->c) : 0;
             uint32_t pixel_ones = 0;
             for (int64_t g = 0; g < layout->n_groups; g++) {
                 const int64_t first = g * group, rest = o->c - first;
@@ -108,6 +129,8 @@ static void error_most_work(void *context, int64_t begin, int64_t end, int threa
         for (int i = 0; i < j->n; i++) {
             const float v = largest_magnitude(j->dy + (at * o->n_pad + i) * o->k_pad, o->k);
             j->room->error_most[at * j->n + i] = v;
+            j->room->error_square[at * j->n + i] =
+                j->has_norms ? sum_of_squares(j->dy + (at * o->n_pad + i) * o->k_pad, o->k) : 0;
             most = v > most ? v : most;
         }
         j->room->chunk_most[at] = most;
@@ -128,22 +151,72 @@ OHMI_SIMD static uint32_t round_errors(float *dy, int64_t *ones, int64_t n, floa
     return sum;
 }
 
+// to = weight dy, rounded likewise; returns the bits
+OHMI_SIMD static uint32_t scale_errors(float *to, const float *dy, float weight, int64_t n,
+                                       float inverse_step, float step) {
+    uint32_t sum = 0;
+    for (int64_t k = 0; k < n; k++) {
+        const float v = weight * dy[k], code = rintf(v * inverse_step);
+        sum += ones_of((uint32_t)(int)fabsf(code));
+        to[k] = step > 0 ? code * step : v;
+    }
+    return sum;
+}
+
+OHMI_SIMD static void multiply(float *v, float factor, int64_t n) {
+    for (int64_t k = 0; k < n; k++) {
+        v[k] *= factor;
+    }
+}
+
+// errors of a place as they are driven, and what the product takes of them
 static void error_work(void *context, int64_t begin, int64_t end, int thread) {
     const job *j = context;
     const ohmi_conv *o = &j->rows->shape;
+    const size_t row_bytes = (size_t)o->k_pad * sizeof(float);
     int64_t *ones = j->room->output_ones + (int64_t)thread * o->k;
     for (int64_t at = begin; at < end; at++) {
+        float *place = j->dy + at * o->n_pad * o->k_pad;
+        float *product = j->room->dy + at * o->n_pad * o->k_pad;
         for (int i = 0; i < j->n; i++) {
-            float *dy = j->dy + (at * o->n_pad + i) * o->k_pad;
-            j->room->error_ones[at * j->n + i] =
-                (int32_t)round_errors(dy, ones, o->k, j->inverse_step, j->step);
+            float *dy = place + (int64_t)i * o->k_pad, *to = product + (int64_t)i * o->k_pad;
+            const int64_t row = at * j->n + i;
+            const bool is_kept = j->room->is_kept[row];
+            const float weight = j->room->weight[row];
+            if (j->is_dropped && !(weight > 0)) {
+                memset(dy, 0, (size_t)o->k * sizeof *dy);
+            } else if (j->is_dropped && weight > 1) {
+                multiply(dy, weight, o->k);
+            }
+            const bool is_scaled = !j->is_dropped && is_kept && weight > 1;
+            uint32_t sum =
+                is_scaled ? scale_errors(to, dy, weight, o->k, j->inverse_step, j->step) : 0;
+            const uint32_t driven = round_errors(dy, ones, o->k, j->inverse_step, j->step);
+            j->room->error_ones[row] = (int32_t)(is_scaled ? sum : driven);
+            if (!j->chosen.is_changed) {
+                continue;
+            }
+            if (!is_kept) {
+                memset(to, 0, row_bytes);
+            } else if (is_scaled) {
+                memset(to + o->k, 0, (size_t)(o->k_pad - o->k) * sizeof *to);
+            } else {
+                memcpy(to, dy, row_bytes);
+            }
+            if (j->chosen.factor > 1) {
+                multiply(to, j->chosen.factor, o->k);
+            }
+        }
+        if (j->chosen.is_changed) {
+            memcpy(product + (int64_t)j->n * o->k_pad, place + (int64_t)j->n * o->k_pad,
+                   (size_t)(o->n_pad - j->n) * row_bytes);
         }
     }
 }
 
 // Rows
 
-// the largest magnitude that the filter sees at each position
+// the largest magnitude, and the sum of squares, that the filter sees at each position
 static void row_most_work(void *context, int64_t begin, int64_t end, int thread) {
     (void)thread;
     const job *j = context;
@@ -151,16 +224,22 @@ static void row_most_work(void *context, int64_t begin, int64_t end, int thread)
     for (int64_t at = begin; at < end; at++) {
         const int p = (int)(at / o->q), q = (int)(at % o->q);
         float *most = j->room->row_most + at * j->n;
+        float *square = j->room->row_square + at * j->n;
         memset(most, 0, (size_t)j->n * sizeof *most);
+        memset(square, 0, (size_t)j->n * sizeof *square);
         for (int tap = 0; tap < o->r * o->s; tap++) {
             const int h = p * o->stride + tap / o->s - o->pad;
             const int w = q * o->stride + tap % o->s - o->pad;
             if (h < 0 || h >= o->h || w < 0 || w >= o->w) {
                 continue;
             }
-            const float *pixel = j->room->pixel_most + ((int64_t)h * o->w + w) * j->n;
+            const int64_t first = ((int64_t)h * o->w + w) * j->n;
+            const float *pixel = j->room->pixel_most + first;
             for (int i = 0; i < j->n; i++) {
                 most[i] = pixel[i] > most[i] ? pixel[i] : most[i];
+            }
+            for (int i = 0; j->has_norms && i < j->n; i++) {
+                square[i] += j->room->pixel_square[first + i];
             }
         }
     }
@@ -171,7 +250,8 @@ static void fill_row(uint8_t *row, const job *j, int64_t at, int i) {
     const ohmi_rows *r = j->rows;
     const ohmi_conv *o = &r->shape;
     if (j->is_error) {
-        const float *dy = j->dy + (at * o->n_pad + i) * o->k_pad;
+        const bool is_scaled = !j->is_dropped && j->room->weight[at * j->n + i] > 1;
+        const float *dy = (is_scaled ? j->room->dy : j->dy) + (at * o->n_pad + i) * o->k_pad;
         const int n_digits = r->error_cells / 2;
         for (int64_t k = 0; k < o->k; k++) {
             const int code = (int)rintf(dy[k] * j->inverse_step);
@@ -272,7 +352,7 @@ static void program_work(void *context, int64_t begin, int64_t end, int thread) 
             // rows in turn: those whose turn comes to this line
             const int64_t cursor = (int64_t)r->state[OHMI_ROWS_CURSOR];
             const int64_t first = (line - cursor + r->n_rows) % r->n_rows;
-            for (int64_t at = first; !j->is_fixed && at < j->n_kept; at += r->n_rows) {
+            for (int64_t at = first; !j->is_fixed && at < j->chosen.n_kept; at += r->n_rows) {
                 const int32_t row = j->room->order[at];
                 serial += program(j, line, row / j->n, row % j->n, thread, part);
             }
@@ -366,44 +446,10 @@ static void count_rows(const job *j, ohmi_insitu_counts *counts) {
         ohmi_insitu_add(counts, part);
     }
     counts->serial[class] += slowest;
-    counts->rows_kept += (double)j->n_kept;
-    counts->rows_left += (double)(n_positions - j->n_kept);
+    counts->rows_kept += (double)j->chosen.n_kept;
+    counts->rows_left += (double)(n_positions - j->chosen.n_kept);
     counts->images += j->n;
     counts->batches += 1;
-}
-
-// Thresholds
-
-static int by_size(const void *a, const void *b) {
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
-// the value below which a part of n numbers lies, of SAMPLE of them at equal distances
-static double quantile(const float *v, int64_t n, double part) {
-    enum { SAMPLE = 1024 };
-    float sample[SAMPLE];
-    const int64_t n_sample = n < SAMPLE ? n : SAMPLE;
-    for (int64_t i = 0; i < n_sample; i++) {
-        sample[i] = v[i * n / n_sample];
-    }
-    qsort(sample, (size_t)n_sample, sizeof *sample, by_size);
-    return (double)sample[(int64_t)(part * (double)n_sample)];
-}
-
-// most: the largest error of the batch
-static void choose_thresholds(const job *j, float most) {
-    ohmi_rows *r = j->rows;
-    const ohmi_config *config = r->learner->config;
-    const int64_t n = (int64_t)r->shape.p * r->shape.q * j->n;
-    const double ratio = config->insitu.activation_ratio;
-    r->state[OHMI_ROWS_ACTIVATION] =
-        ratio > 0 ? quantile(j->room->row_most, n, ratio) / (double)r->input_top
-                  : config->insitu.activation;
-    r->state[OHMI_ROWS_ERROR] =
-        r->state[OHMI_ROWS_RATIO] > 0 && most > 0
-            ? quantile(j->room->error_most, n, r->state[OHMI_ROWS_RATIO]) / (double)most
-            : config->insitu.error;
 }
 
 const float *ohmi_rows_errors(ohmi_rows *r, ohmi_rows_room *room, float *dy, const float *x, int n,
@@ -419,6 +465,8 @@ const float *ohmi_rows_errors(ohmi_rows *r, ohmi_rows_room *room, float *dy, con
              .n = n,
              .is_error = config->insitu.operand == OHMI_OPERAND_ERROR,
              .is_compared = config->insitu.compare,
+             .has_norms = config->insitu.size == OHMI_SIZE_NORM,
+             .is_dropped = config->insitu.drop_errors,
              .is_fixed = config->insitu.rows == OHMI_ROWS_FIXED};
     memset(room->group_ones, 0,
            n_threads * (size_t)r->place->layout.n_groups * sizeof *room->group_ones);
@@ -432,41 +480,14 @@ const float *ohmi_rows_errors(ohmi_rows *r, ohmi_rows_room *room, float *dy, con
     for (int64_t at = 0; at < places; at++) {
         most = room->chunk_most[at] > most ? room->chunk_most[at] : most;
     }
-    if (llround(counts->batches) % config->insitu.every == 0) {
-        choose_thresholds(&j, most);
-    }
-    const float input_least = (float)r->state[OHMI_ROWS_ACTIVATION] * r->input_top;
-    const float error_least = (float)r->state[OHMI_ROWS_ERROR] * most;
+    j.chosen = ohmi_rows_choose(r, room, n, most, llround(counts->batches));
 
-    // which rows are programmed; those left out that would have added something are taken out
-    bool is_changed = false;
-    int64_t n_backward = places * n;
-    for (int64_t at = 0; at < places * n; at++) {
-        const bool has_error = room->error_most[at] >= error_least;
-        room->is_kept[at] = has_error && room->row_most[at] >= input_least;
-        is_changed = is_changed ||
-                     (!room->is_kept[at] && room->row_most[at] > 0 && room->error_most[at] > 0);
-        j.n_kept += room->is_kept[at];
-        if (!has_error && config->insitu.drop_errors) {
-            memset(dy + (at / n * o->n_pad + at % n) * o->k_pad, 0, (size_t)o->k * sizeof *dy);
-            n_backward--;
-        }
-    }
+    // errors as they are driven; the product takes those of rows that are programmed
     const float top = (float)((1 << (r->error_bits - 1)) - 1);
     j.inverse_step = most > 0 ? top / most : 0;
     j.step = config->insitu.error_bits > 0 && most > 0 ? most / top : 0;
     ohmi_parallel(places, 4, error_work, &j);
-    const float *product = dy;
-    if (is_changed) {
-        memcpy(room->dy, dy, (size_t)(places * o->n_pad * o->k_pad) * sizeof *dy);
-        for (int64_t at = 0; at < places * n; at++) {
-            if (!room->is_kept[at]) {
-                memset(room->dy + (at / n * o->n_pad + at % n) * o->k_pad, 0,
-                       (size_t)o->k * sizeof *dy);
-            }
-        }
-        product = room->dy;
-    }
+    const float *product = j.chosen.is_changed ? room->dy : dy;
 
     // rows into cells; in turn they come image by image
     int64_t n_ordered = 0;
@@ -480,10 +501,10 @@ const float *ohmi_rows_errors(ohmi_rows *r, ohmi_rows_room *room, float *dy, con
     ohmi_parallel((r->n_rows + r->array_rows - 1) / r->array_rows, 1, program_work, &j);
     if (!j.is_fixed) {
         r->state[OHMI_ROWS_CURSOR] =
-            (double)(((int64_t)r->state[OHMI_ROWS_CURSOR] + j.n_kept) % r->n_rows);
+            (double)(((int64_t)r->state[OHMI_ROWS_CURSOR] + j.chosen.n_kept) % r->n_rows);
     }
     count_rows(&j, counts);
-    count_reads(&j, n_backward, counts);
+    count_reads(&j, j.chosen.n_driven, counts);
     return product;
 }
 

@@ -5,13 +5,7 @@
 //
 // A position i is an image and a place (p, q) of the output map; A[i] is what the filter sees
 // there. One operand is programmed, a position a word line, its entries as digits in cells; the
-// other is driven. Which rows are worth it:
-//
-//     row i is left out where   max |A[i]| < theta_A (range of A)
-//                         or    max_k |dy[i][k]| < theta_E max |dy|   (of the layer, this batch)
-//
-// With ratios, thresholds are quantiles of max |A[i]| and max_k |dy[i][k]| over the positions of a
-// batch (of 1024 of them), chosen anew every insitu.every batches.
+// other is driven. Which rows are worth it says choose.h.
 //
 // A row that is left out adds nothing to dW. One whose A or dy is all zero would have added nothing
 // anyway, and where no other is left out the product has the same bits. With theta_A = theta_E = 0
@@ -35,7 +29,7 @@
 enum {
     OHMI_ROWS_CURSOR,     // rotate: word line that comes next
     OHMI_ROWS_ACTIVATION, // theta_A, part of the range
-    OHMI_ROWS_ERROR,      // theta_E, part of the largest error
+    OHMI_ROWS_ERROR,      // theta_E, size below which rows are not certain to be kept
     OHMI_ROWS_RATIO,      // part of the rows to leave out by their errors; 0 = by threshold
     OHMI_N_ROWS_STATE
 };
@@ -66,8 +60,12 @@ typedef struct {
     float *pixel_most;        // largest magnitude of a pixel             (h, w, n)
     int32_t *pixel_ones;      // bits of 1 of a pixel's channels          (h, w, n)
     float *row_most;          // largest magnitude of A                   (p, q, n)
+    float *pixel_square;      // sum of squares of a pixel (insitu.size)  (h, w, n)
+    float *row_square;        // sum of squares of A                      (p, q, n)
+    float *error_square;      // sum of squares of dy                     (p, q, n)
     float *error_most;        // largest magnitude of dy                  (p, q, n)
     int32_t *error_ones;      // bits of 1 of dy                          (p, q, n)
+    float *weight;            // of its errors in dW; 0 = below theta_E   (p, q, n)
     uint8_t *is_kept;         // whether the row is programmed            (p, q, n)
     int32_t *order;           // rotate: rows that are, in order          (p q n)
     float *dy;                // what the product takes                   (p, q, n_pad, k_pad)

@@ -116,6 +116,10 @@ ohm_status ohmi_rows_room_make(ohmi_rows_room *room, ohmi_rows *const *rows, int
     room->row_most = ohmi_alloc((size_t)positions, sizeof(float));
     room->error_most = ohmi_alloc((size_t)positions, sizeof(float));
     room->error_ones = ohmi_alloc((size_t)positions, sizeof(int32_t));
+    room->pixel_square = ohmi_alloc((size_t)pixels, sizeof(float));
+    room->row_square = ohmi_alloc((size_t)positions, sizeof(float));
+    room->error_square = ohmi_alloc((size_t)positions, sizeof(float));
+    room->weight = ohmi_alloc((size_t)positions, sizeof(float));
     room->is_kept = ohmi_alloc((size_t)positions, 1);
     room->order = ohmi_alloc((size_t)positions, sizeof(int32_t));
     room->dy = ohmi_alloc((size_t)dy, sizeof(float));
@@ -125,7 +129,8 @@ ohm_status ohmi_rows_room_make(ohmi_rows_room *room, ohmi_rows *const *rows, int
     room->part = ohmi_alloc((size_t)arrays, sizeof *room->part);
     room->chunk_most = ohmi_alloc((size_t)places, sizeof(float));
     if (!room->levels || !room->pixel_most || !room->pixel_ones || !room->row_most ||
-        !room->error_most || !room->error_ones || !room->is_kept || !room->order || !room->dy ||
+        !room->error_most || !room->error_ones || !room->weight || !room->pixel_square ||
+        !room->row_square || !room->error_square || !room->is_kept || !room->order || !room->dy ||
         !room->rows || !room->group_ones || !room->output_ones || !room->part ||
         !room->chunk_most) {
         return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory to count what a batch writes");
@@ -134,9 +139,10 @@ ohm_status ohmi_rows_room_make(ohmi_rows_room *room, ohmi_rows *const *rows, int
 }
 
 void ohmi_rows_room_clear(ohmi_rows_room *room) {
-    void *blocks[] = {room->levels,     room->pixel_most, room->pixel_ones, room->row_most,
-                      room->error_most, room->error_ones, room->is_kept,    room->order,
-                      room->dy,         room->rows,       room->group_ones, room->output_ones,
+    void *blocks[] = {room->levels,     room->pixel_most,   room->pixel_ones, room->row_most,
+                      room->error_most, room->error_ones,   room->weight,     room->pixel_square,
+                      room->row_square, room->error_square, room->is_kept,    room->order,
+                      room->dy,         room->rows,         room->group_ones, room->output_ones,
                       room->part,       room->chunk_most};
     for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++) {
         ohmi_free(blocks[b]);

@@ -74,6 +74,10 @@ OHM_NODISCARD ohm_status ohmi_compare_page(ohmi_text *out, const ohm_comparison 
 // What the runs cost on crossbars, where they were priced.
 OHM_NODISCARD ohm_status ohmi_compare_cost(ohmi_text *out, const ohm_comparison *c, ohm_error *err);
 
+// What training on crossbars took, where runs were trained so.
+OHM_NODISCARD ohm_status ohmi_compare_insitu(ohmi_text *out, const ohm_comparison *c,
+                                             ohm_error *err);
+
 // Calls use for every key of the configs in which the lines differ, with a value a line (n_lines;
 // NULL = unknown). The texts live during the call.
 typedef void ohmi_difference(void *context, const char *key, const char *const *values);

@@ -393,6 +393,7 @@ ohm_status ohmi_compare_page(ohmi_text *out, const ohm_comparison *c, ohm_error 
     OHM_TRY(write_tasks(out, c, err));
     write_costs(out, c);
     OHM_TRY(ohmi_compare_cost(out, c, err));
+    OHM_TRY(ohmi_compare_insitu(out, c, err));
     OHM_TRY(write_differences(out, c, err));
     write_runs(out, c);
     ohmi_page_end(out, "from the files of the runs. Runs of one line differ in their seed only.");

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Style and script of the report: system letters, aligned figures, light and dark, phone and paper.
-// Series colours are from M. Okabe and K. Ito, "Color Universal Design" (2008): blue and orange,
-// which all common forms of colour blindness tell apart.
+// Series colours are from M. Okabe and K. Ito, "Color Universal Design" (2008), which all common
+// forms of colour blindness tell apart; lines differ in their dashes too.
 #include "report/page_style.h"
 
 // in pieces, since a string literal must not be longer than 4095 bytes
 static const char *const style[] = {
     ":root{color-scheme:light dark;--bg:#fff;--fg:#1a1f24;--soft:#59636e;--rule:#d5dbe1;"
-    "--panel:#f5f7f9;--track:#e9edf1;--s0:#0072b2;--s1:#d98200;--warn:#8a4b00;--warnbg:#fff4e0;}\n"
+    "--panel:#f5f7f9;--track:#e9edf1;--s0:#0072b2;--s1:#d98200;"
+    "--s2:#009e73;--s3:#cc79a7;--warn:#8a4b00;--warnbg:#fff4e0;}\n"
     "@media (prefers-color-scheme:dark){:root{--bg:#13171b;--fg:#e3e8ed;--soft:#9aa6b2;"
     "--rule:#333b44;--panel:#1b2026;--track:#262d35;--s0:#56b4e9;--s1:#e69f00;--warn:#ffc46b;"
     "--warnbg:#33260e;}}\n",
@@ -73,7 +74,8 @@ static const char *const style[] = {
     "margin:2px 0 14px}\n"
     ".ramp{display:flex;width:180px;height:9px}.ramp i{flex:1}\n"
     ".sw{display:inline-block;width:11px;height:11px;margin-right:5px;vertical-align:-1px}\n"
-    ".sw.s0{background:var(--s0)}.sw.s1{background:var(--s1)}.sw.free{background:var(--track)}\n",
+    ".sw.s0{background:var(--s0)}.sw.s1{background:var(--s1)}"
+    ".sw.s2{background:var(--s2)}.sw.s3{background:var(--s3)}.sw.free{background:var(--track)}\n",
     // line charts, small multiples
     ".panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(205px,1fr));gap:14px 16px;"
     "margin:8px 0}\n"
@@ -86,7 +88,10 @@ static const char *const style[] = {
     "svg .grid{stroke:var(--rule);stroke-width:.7}svg .axis{stroke:var(--soft);stroke-width:.8}\n"
     "svg .line{stroke-width:1.4;stroke-linejoin:round}\n"
     "svg .line.s0{stroke:var(--s0)}svg .line.s1{stroke:var(--s1);stroke-dasharray:4 2}\n"
-    "svg .dot.s0{fill:var(--s0)}svg .dot.s1{fill:var(--s1)}\n"
+    "svg .line.s2{stroke:var(--s2);stroke-dasharray:7 2}"
+    "svg .line.s3{stroke:var(--s3);stroke-dasharray:1.5 1.5}\n"
+    "svg .dot.s0{fill:var(--s0)}svg .dot.s1{fill:var(--s1)}"
+    "svg .dot.s2{fill:var(--s2)}svg .dot.s3{fill:var(--s3)}\n"
     "svg .cursor{stroke:var(--soft);stroke-width:.7}\n"
     // folded parts
     "details{border-bottom:1px solid var(--rule);padding:5px 0}\n"

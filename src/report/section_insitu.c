@@ -64,29 +64,37 @@ static void write_figures(ohmi_text *out, const json_t *root) {
     ohmi_text_add(out, "</tbody></table></div>");
 }
 
-// cells written by class over the epochs of one training; a panel
-static void write_epochs(ohmi_text *out, const json_t *training, const char *title) {
-    const json_t *epochs = json_object_get(training, "by_epoch");
-    double most = 0;
-    size_t n = 0;
-    for (int s = 0; s < N_SERIES; s++) {
-        const json_t *values = json_object_get(epochs, series_keys[s]);
-        size_t i;
-        const json_t *value;
-        n = json_array_size(values) > n ? json_array_size(values) : n;
-        json_array_foreach(values, i, value) {
-            most = fmax(most, json_number_value(value));
-        }
+// the values of a training's series into y (n), NAN where it has none
+static void series_of(double *y, size_t n, const json_t *training, const char *key) {
+    const json_t *values = json_object_get(json_object_get(training, "by_epoch"), key);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *value = json_array_get(values, i);
+        y[i] = json_is_number(value) ? json_number_value(value) : (double)NAN;
     }
-    double *y = n > 0 ? ohmi_alloc(n, sizeof *y) : NULL;
-    if (!y || !(most > 0)) {
+}
+
+// cells of a class written over the epochs, beside plain training where there is one; a panel
+static void write_epochs(ohmi_text *out, const json_t *trained, const json_t *plain, int class) {
+    const json_t *epochs = json_object_get(trained, "by_epoch");
+    const size_t n = json_array_size(json_object_get(epochs, series_keys[class]));
+    double *y = n > 0 ? ohmi_alloc(2 * n, sizeof *y) : NULL;
+    if (!y) {
+        return;
+    }
+    series_of(y, n, trained, series_keys[class]);
+    series_of(y + n, n, plain, series_keys[class]);
+    double most = 0;
+    for (size_t i = 0; i < 2 * n; i++) {
+        most = isfinite(y[i]) ? fmax(most, y[i]) : most;
+    }
+    if (!(most > 0)) {
         ohmi_free(y);
         return;
     }
     const double scale = pow(10, -floor(log10(most)));
     const double step = ohmi_nice_step(most, 5);
-    ohmi_text_printf(out, "<div class=\"panel\"><h3>%s, 10<sup>%.0f</sup> cells</h3>", title,
-                     -log10(scale));
+    ohmi_text_printf(out, "<div class=\"panel\"><h3>%s, 10<sup>%.0f</sup> cells</h3>",
+                     series_names[class], -log10(scale));
     ohmi_plot plot = {.out = out,
                       .x_low = 1,
                       .x_high = n > 1 ? (double)n : 2,
@@ -94,20 +102,16 @@ static void write_epochs(ohmi_text *out, const json_t *training, const char *tit
                       .y_high = ceil(most / step - 1e-9) * step,
                       .left = 36,
                       .top = 6,
-                      .box_width = 240,
-                      .box_height = 120,
-                      .width = 290,
-                      .height = 146,
+                      .box_width = 200,
+                      .box_height = 110,
+                      .width = 245,
+                      .height = 136,
                       .y_scale = scale,
                       .y_decimals = ohmi_step_decimals(step * scale)};
-    ohmi_plot_begin(&plot, "cells written in each epoch, by class");
-    for (int s = 0; s < N_SERIES; s++) {
-        const json_t *values = json_object_get(epochs, series_keys[s]);
-        for (size_t i = 0; i < n; i++) {
-            const json_t *value = json_array_get(values, i);
-            y[i] = json_is_number(value) ? json_number_value(value) : NAN;
-        }
-        ohmi_plot_line(&plot, s, series_names[s], y, (int64_t)n, 1);
+    ohmi_plot_begin(&plot, "cells written in each epoch");
+    ohmi_plot_line(&plot, 0, "trained", y, (int64_t)n, 1);
+    if (json_is_object(plain)) {
+        ohmi_plot_line(&plot, 1, "plainly", y + n, (int64_t)n, 1);
     }
     ohmi_plot_end(&plot);
     ohmi_text_add(out, "</div>");
@@ -144,7 +148,7 @@ static void write_wear(ohmi_text *out, const json_t *map) {
                    fabs(json_number_value(json_array_get(row, end)) - writes) < 0.5) {
                 end++;
             }
-            ohmi_text_printf(out, "<path fill=\"#%06x\" d=\"M%zu %zuh%zuv1h-%zuz\"/>",
+            ohmi_text_printf(out, "<path style=\"fill:#%06x\" d=\"M%zu %zuh%zuv1h-%zuz\"/>",
                              ohmi_ramp(most > 0 ? writes / most : 0), c, r, end - c, end - c);
             c = end;
         }
@@ -170,13 +174,15 @@ void ohmi_section_insitu(ohmi_text *out, const ohmi_run *run) {
     ohmi_text_html(out, ohmi_json_text(run->insitu, "reconstruction"));
     ohmi_text_add(out, ".</p>");
     write_figures(out, run->insitu);
-    ohmi_text_add(out, "<h3>Cells written in each epoch</h3><div class=\"legend\">");
-    for (int s = 0; s < N_SERIES; s++) {
-        ohmi_text_printf(out, "<span><span class=\"sw s%d\"></span>%s</span>", s, series_names[s]);
+    ohmi_text_add(out, "<h3>Cells written in each epoch</h3><div class=\"legend\"><span>"
+                       "<span class=\"sw s0\"></span>trained</span>");
+    ohmi_text_add(out, json_is_object(plain)
+                           ? "<span><span class=\"sw s1\"></span>plainly (dashed)</span>"
+                           : "");
+    ohmi_text_add(out, "<span>horizontal: epochs finished</span></div><div class=\"panels\">");
+    for (int class = 0; class < N_SERIES; class ++) {
+        write_epochs(out, trained, plain, class);
     }
-    ohmi_text_add(out, "</div><div class=\"panels\">");
-    write_epochs(out, trained, "trained");
-    write_epochs(out, plain, "plainly");
     ohmi_text_add(out, "</div>");
     write_wear(out, json_object_get(trained, "wear_map"));
     ohmi_text_add(out, "</section>");

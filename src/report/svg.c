@@ -6,6 +6,7 @@
 #include "report/svg.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #define MAX_POINTS 400 // of a line; more are thinned, which no eye sees at this size
 
@@ -131,6 +132,30 @@ void ohmi_plot_line(ohmi_plot *plot, int series, const char *name, const double 
     if (n_points > 0) {
         ohmi_text_printf(out, "<circle class=\"dot s%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.2\"/>",
                          series, pixel_x(plot, x_first + (double)last), pixel_y(plot, y[last]));
+    }
+}
+
+void ohmi_plot_points(ohmi_plot *plot, int series, const char *name, const double *x,
+                      const double *y, int n) {
+    ohmi_text *out = plot->out;
+    bool pen_is_down = false;
+    ohmi_text_printf(out, "<path class=\"line s%d\" data-name=\"", series);
+    ohmi_text_html(out, name);
+    ohmi_text_add(out, "\" d=\"");
+    for (int i = 0; i < n; ++i) {
+        const bool is_there = isfinite(x[i]) && isfinite(y[i]);
+        if (is_there) {
+            ohmi_text_printf(out, "%c%.1f %.2f", pen_is_down ? 'L' : 'M', pixel_x(plot, x[i]),
+                             pixel_y(plot, y[i]));
+        }
+        pen_is_down = is_there;
+    }
+    ohmi_text_add(out, "\"/>");
+    for (int i = 0; i < n; ++i) {
+        if (isfinite(x[i]) && isfinite(y[i])) {
+            ohmi_text_printf(out, "<circle class=\"dot s%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.2\"/>",
+                             series, pixel_x(plot, x[i]), pixel_y(plot, y[i]));
+        }
     }
 }
 

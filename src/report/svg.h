@@ -29,6 +29,9 @@ void ohmi_plot_begin(ohmi_plot *plot, const char *label);
 // Draws n points as a line of class s<series>; NAN makes a gap, a lone point is drawn as a dot.
 void ohmi_plot_line(ohmi_plot *plot, int series, const char *name, const double *y, int64_t n,
                     double x_first);
+// Draws n points (x, y), x rising, as such a line with a dot at each.
+void ohmi_plot_points(ohmi_plot *plot, int series, const char *name, const double *x,
+                      const double *y, int n);
 void ohmi_plot_end(ohmi_plot *plot);
 
 #endif

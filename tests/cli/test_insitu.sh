@@ -148,9 +148,60 @@ run insitu "$work/tiny.yaml" --out "$work/bad" insitu.weight_unit=cells
 code 2
 one_err_line
 err "cell, row, column, array"
+run insitu "$work/tiny.yaml" --out "$work/bad" insitu.drop_errors=true insitu.size=product
+code 2
+one_err_line
+err "insitu.size"
 run insitu "$work/tiny.yaml" --dry-run insitu.error=0.25
 code 0
 out "error: 0.25"
 no_err
+
+# thresholds as an experiment, each compared with plain training of its own seed
+cat >"$work/curve.yaml" <<EOF
+name: curve
+base: tiny.yaml
+command: insitu
+settings:
+  train: {epochs: 1}
+  insitu: {baseline: false, error: 0, rows: rotate}
+points:
+  plain: {insitu.compare: false, insitu.weight: 0, insitu.weight_unit: array}
+  drawn: {insitu.choice: draw, insitu.size: product, insitu.share: lines, insitu.error_ratio: 0.7}
+seeds: [1, 2]
+EOF
+run sweep "$work/curve.yaml" --out "$work/curve" -q
+code 0
+out "drawn"
+last="insitu, a sweep of thresholds"
+if python3 - "$work/curve" 2>"$work/err" <<'EOF'
+import json
+import re
+import sys
+
+folder = sys.argv[1]
+energy = {}
+for name in ("plain-1", "drawn-1", "plain-2", "drawn-2"):
+    own = json.load(open(f"{folder}/{name}/metrics.json"))["insitu"]
+    assert own["plain"] == name.startswith("plain") and own["ratios"] is None
+    energy[name] = own["energy_j"]
+    left = own["rows_left_out"] / (own["rows_kept"] + own["rows_left_out"])
+    assert left == 0 if name.startswith("plain") else 0.2 < left < 0.7, left
+page = open(f"{folder}/comparison.html").read()
+section = page[page.index("Training on crossbars"):]
+row = re.search(r'<th scope="row">drawn</th>(.*?)</tr>', section).group(1)
+times = (energy["plain-1"] / energy["drawn-1"] + energy["plain-2"] / energy["drawn-2"]) / 2
+assert f">{times:.2f}<" in row, (times, row)
+assert section.count("<svg") >= 4
+EOF
+then held; else broken "the comparison is not right"; fi
+run sweep "$work/curve.yaml" --out "$work/curve" --list
+code 0
+if [ "$(grep -c " finished " "$work/out")" -eq 4 ]; then held; else broken "not all are finished"; fi
+sed 's/command: insitu/command: harvest/' "$work/curve.yaml" >"$work/wrong.yaml"
+run sweep "$work/wrong.yaml" --list
+code 2
+one_err_line
+err "learn and insitu"
 
 finish

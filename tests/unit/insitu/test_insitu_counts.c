@@ -133,6 +133,48 @@ static void to_cells(int *level, const int *v, int n, int cells, bool has_sign, 
     }
 }
 
+// what errors of rows are multiplied with, 0 = below the threshold, and the gradient's factor; rows
+// are (image, place), as they are drawn
+static double choose_rows(float *weight, const recount *re, const batch *b, float most) {
+    const ohmi_conv *o = &re->rows->shape;
+    const int entries = o->c * o->r * o->s, places = o->p * o->q;
+    const double threshold = re->config->insitu.error;
+    const ohmi_rng rng = {.seed = (uint64_t)re->config->seed,
+                          .purpose = OHMI_RNG_ROWS,
+                          .place = (uint32_t)re->rows->layer};
+    int *a = ohmi_alloc((size_t)entries, sizeof *a);
+    double sum = (double)ohmi_rng_uniform(&rng, (uint32_t)re->counts.batches), all = 0, kept = 0;
+    for (int row = 0; row < b->n * places; row++) {
+        const int i = row / places, place = row % places;
+        double e_most = 0, a_most = 0;
+        see(a, o, b->x, place, i);
+        for (int e = 0; e < entries; e++) {
+            a_most = fmax(a_most, abs(a[e]));
+        }
+        for (int k = 0; k < o->k; k++) {
+            e_most =
+                fmax(e_most, fabs((double)b->dy[((int64_t)place * o->n_pad + i) * o->k_pad + k]));
+        }
+        e_most /= (double)most;
+        const bool is_product = re->config->insitu.size == OHMI_SIZE_PRODUCT;
+        const double size = is_product ? e_most * a_most / (double)re->rows->input_top : e_most;
+        double part = size >= threshold ? 1 : 0;
+        if (re->config->insitu.choice == OHMI_CHOICE_DRAW && size < threshold && size > 0) {
+            part = fmax(size / threshold, e_most);
+        }
+        const double before = floor(sum);
+        sum += part;
+        weight[row] = floor(sum) > before ? (float)(1 / part) : 0;
+        all += size;
+        kept +=
+            weight[row] > 0 && a_most >= re->config->insitu.activation * (double)re->rows->input_top
+                ? size
+                : 0;
+    }
+    ohmi_free(a);
+    return re->config->insitu.choice == OHMI_CHOICE_SCALE ? all / kept : 1;
+}
+
 // one batch; product: what the gradient's product must take, in the layout of dy
 static void recount_batch(recount *re, const batch *b, float *product) {
     const ohmi_rows *rows = re->rows;
@@ -144,35 +186,39 @@ static void recount_batch(recount *re, const batch *b, float *product) {
     const ohmi_units *units = &rows->learner->units[rows->layer];
     int *a = ohmi_alloc((size_t)entries, sizeof *a), *q = ohmi_alloc((size_t)o->k, sizeof *q);
     int *wanted = ohmi_alloc((size_t)rows->row_cells, sizeof *wanted);
+    int *driven = ohmi_alloc((size_t)o->k, sizeof *driven);
+    float *weights = ohmi_alloc((size_t)(b->n * places), sizeof *weights);
     double *serial = ohmi_alloc((size_t)rows->n_rows, sizeof *serial);
     float most = 0;
     for (int64_t at = 0; at < (int64_t)places * o->n_pad * o->k_pad; at++) {
         most = fabsf(b->dy[at]) > most ? fabsf(b->dy[at]) : most;
         product[at] = 0;
     }
+    const float factor = (float)choose_rows(weights, re, b, most);
     for (int i = 0; i < b->n; i++) {
         for (int place = 0; place < places; place++) {
+            const float weight = weights[i * places + place];
             const float *dy = b->dy + ((int64_t)place * o->n_pad + i) * o->k_pad;
             see(a, o, b->x, place, i);
-            float a_most = 0, e_most = 0;
+            float a_most = 0;
             for (int e = 0; e < entries; e++) {
                 a_most = fabsf((float)a[e]) > a_most ? fabsf((float)a[e]) : a_most;
             }
-            for (int k = 0; k < o->k; k++) {
-                e_most = fabsf(dy[k]) > e_most ? fabsf(dy[k]) : e_most;
-            }
-            const bool has_error = e_most >= (float)re->config->insitu.error * most;
+            const bool has_error = weight > 0;
             const bool is_kept =
                 has_error && a_most >= (float)re->config->insitu.activation * rows->input_top;
             const bool is_driven = has_error || !re->config->insitu.drop_errors;
+            const float back = re->config->insitu.drop_errors ? weight : 1;
             for (int k = 0; k < o->k; k++) {
-                q[k] = is_driven ? (int)rintf(dy[k] * ((float)top / most)) : 0;
+                q[k] = is_driven ? (int)rintf(back * dy[k] * ((float)top / most)) : 0;
+                driven[k] = (int)rintf(weight * dy[k] * ((float)top / most));
                 // what is multiplied with zeros may be anything
                 float *to = &product[((int64_t)place * o->n_pad + i) * o->k_pad + k];
                 *to = !is_kept && a_most <= 0 ? NAN : 0;
                 if (is_kept && is_driven) {
-                    *to = re->config->insitu.error_bits > 0 ? (float)q[k] * (most / (float)top)
-                                                            : dy[k];
+                    *to = re->config->insitu.error_bits > 0 ? (float)driven[k] * (most / (float)top)
+                                                            : weight * dy[k];
+                    *to *= factor;
                 }
             }
 
@@ -204,12 +250,12 @@ static void recount_batch(recount *re, const batch *b, float *product) {
             }
             for (int k = 0; !is_error && k < o->k; k++) {
                 re->counts.reads[OHMI_READ_GRADIENT] +=
-                    (double)ones(q[k]) * (double)rows->row_cells;
+                    (double)ones(driven[k]) * (double)rows->row_cells;
             }
 
             // what is programmed
             if (is_error) {
-                to_cells(wanted, q, o->k, rows->error_cells, true, rows->cell_bits);
+                to_cells(wanted, driven, o->k, rows->error_cells, true, rows->cell_bits);
             } else {
                 to_cells(wanted, a, entries, rows->input_cells, rows->has_sign, rows->cell_bits);
             }
@@ -244,6 +290,8 @@ static void recount_batch(recount *re, const batch *b, float *product) {
     re->counts.batches += 1;
     ohmi_free(a);
     ohmi_free(q);
+    ohmi_free(driven);
+    ohmi_free(weights);
     ohmi_free(wanted);
     ohmi_free(serial);
 }
@@ -292,6 +340,42 @@ static void check_layer(bench *b, int layer) {
     ohmi_free(wanted);
 }
 
+// norms of rows by which they are drawn
+static void norms_are_as_recounted(void **state) {
+    (void)state;
+    static const char *const settings[] = {"insitu.size", "norm", "insitu.choice", "draw", NULL};
+    bench b;
+    bench_begin(&b, settings);
+    for (int layer = 0; layer < b.chip.n_layers; layer++) {
+        ohmi_rows *rows = b.chip.rows[layer];
+        const ohmi_conv *o = &rows->shape;
+        const int entries = o->c * o->r * o->s, places = o->p * o->q;
+        ohmi_insitu_counts counts = {0};
+        int *a = ohmi_alloc((size_t)entries, sizeof *a);
+        assert_non_null(a);
+        batch data = make_batch(rows, 5, 77), same = make_batch(rows, 5, 77);
+        (void)ohmi_rows_errors(rows, &b.chip.room, same.dy, same.x, same.n, &counts);
+        for (int row = 0; row < places * data.n; row++) {
+            const int place = row / data.n, i = row % data.n;
+            double input = 0, error = 0;
+            see(a, o, data.x, place, i);
+            for (int e = 0; e < entries; e++) {
+                input += (double)a[e] * a[e];
+            }
+            for (int k = 0; k < o->k; k++) {
+                const double v = (double)data.dy[((int64_t)place * o->n_pad + i) * o->k_pad + k];
+                error += v * v;
+            }
+            assert_true(fabs((double)b.chip.room.row_square[row] - input) <= 1e-5 * input);
+            assert_true(fabs((double)b.chip.room.error_square[row] - error) <= 1e-5 * error);
+        }
+        ohmi_free(a);
+        free_batch(&data);
+        free_batch(&same);
+    }
+    bench_end(&b);
+}
+
 static void rows_are_as_recounted(void **state) {
     (void)state;
     static const char *const settings[][16] = {
@@ -303,6 +387,12 @@ static void rows_are_as_recounted(void **state) {
          "insitu.drop_errors", "true", "insitu.error", "0.1", "method", "xst-element", NULL},
         {"insitu.error", "0.02", "insitu.drop_errors", "true", "array.cell_bits", "3",
          "array.weight_scheme", "differential", NULL},
+        {"insitu.choice", "draw", "insitu.error", "0.3", "insitu.activation", "0.2", NULL},
+        {"insitu.choice", "draw", "insitu.size", "product", "insitu.error", "0.1", "insitu.operand",
+         "error", "insitu.rows", "rotate", NULL},
+        {"insitu.choice", "draw", "insitu.error", "0.4", "insitu.drop_errors", "true",
+         "insitu.error_bits", "0", NULL},
+        {"insitu.choice", "scale", "insitu.size", "product", "insitu.error", "0.02", NULL},
     };
     for (size_t s = 0; s < sizeof settings / sizeof *settings; s++) {
         bench b;
@@ -528,6 +618,7 @@ static void writes_never_rise_with_a_threshold(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_as_recounted),
+        cmocka_unit_test(norms_are_as_recounted),
         cmocka_unit_test(cells_are_as_recounted),
         cmocka_unit_test(writes_never_rise_with_a_threshold),
     };

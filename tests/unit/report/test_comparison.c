@@ -457,13 +457,65 @@ static void test_no_memory(void **state) {
     drop(&f);
 }
 
+// The row of a line in the section of training on crossbars; false where there is none.
+static bool row_of(char *row, size_t size_bytes, const char *page, const char *line) {
+    char head[80];
+    const char *section = strstr(page, "Training on crossbars");
+    assert_non_null(section);
+    (void)snprintf(head, sizeof head, "<th scope=\"row\">%s</th>", line);
+    const char *first = strstr(section, head);
+    if (first == NULL || first > strstr(section, "</section>")) {
+        return false;
+    }
+    const ptrdiff_t length = strstr(first, "</tr>") - first;
+    assert_true(length > 0 && (size_t)length < size_bytes);
+    memcpy(row, first, (size_t)length);
+    row[length] = '\0';
+    return true;
+}
+
+// Training on crossbars beside plain training of the same seed: 8 J and 4 J, 100 and 450 epochs.
+static void test_insitu(void **state) {
+    (void)state;
+    static const char format[] =
+        ", \"insitu\": {\"plain\": %s, \"energy_j\": %s, \"time_s\": 2, \"rows_kept\": %s, "
+        "\"rows_left_out\": %s, \"lifetime\": {\"epochs\": %s}, \"ratios\": null}";
+    static const double a[] = {0.5};
+    fixture f;
+    char extra[400];
+    make(&f);
+    (void)snprintf(extra, sizeof extra, format, "true", "8", "100", "0", "100");
+    add(&f, "nothing", 1, "insitu: {error: 0}\n", 1, a, extra);
+    (void)snprintf(extra, sizeof extra, format, "false", "4", "30", "70", "450");
+    add(&f, "rows", 1, "insitu: {error_ratio: 0.7}\n", 1, a, extra);
+    add(&f, "other", 2, "insitu: {error_ratio: 0.8}\n", 1, a, extra);
+    add(&f, "learned", 1, "train: {epochs: 3}\n", 1, a, "");
+    ohm_comparison *c = compare(&f, NULL, 0);
+    char *page = form(c, OHM_AS_HTML);
+    char row[600];
+    assert_true(row_of(row, sizeof row, page, "rows"));
+    contains(row, "<td class=\"n\">70.0</td>"); // rows left out
+    contains(row, "<td class=\"n\">2.00</td>"); // 8 J / 4 J
+    contains(row, "<td class=\"n\">4.50</td>"); // 450 / 100 epochs
+    contains(row, "<td class=\"n\">1.00</td>"); // the same time
+
+    // without plain training of its seed there is nothing to compare with; what was learned has
+    // none
+    assert_true(row_of(row, sizeof row, page, "other"));
+    assert_null(strstr(row, "2.00"));
+    assert_false(row_of(row, sizeof row, page, "learned"));
+    ohm_text_free(&page);
+    ohm_comparison_free(&c);
+    drop(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spread),      cmocka_unit_test(test_student),
         cmocka_unit_test(test_lines),       cmocka_unit_test(test_names_decide),
         cmocka_unit_test(test_other_tasks), cmocka_unit_test(test_forms),
         cmocka_unit_test(test_require),     cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_no_memory),   cmocka_unit_test(test_insitu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
