@@ -253,6 +253,7 @@ typedef struct ohmi_config {
         double begin;            // adapt.begin: part of a task's steps learned without them
         char profile[OHMI_TEXT]; // adapt.profile: faults of a chip
         double avoid;            // adapt.avoid: exponent of a column's health
+        bool around;             // adapt.around: learn with the weights as the chip has them
         char wear[OHMI_TEXT];    // adapt.wear: writes that a chip's cells have had
         double spare;            // adapt.spare: exponent of a column's writes
     } adapt;

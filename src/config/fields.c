@@ -536,6 +536,10 @@ static const ohmi_field fields[] = {
      "exponent a in (1 - damage)^a, by which the score of a column falls that a task claims, keeps "
      "or grows; 0 = columns are chosen blindly",
      "own choice"},
+    {"adapt.around", OHMI_FIELD_BOOL, AT(adapt.around), "true", 0, 0, false, NULL, "",
+     "with 'adapt.profile', learn with the weights as the chip has them; false = weights are "
+     "learned as meant, and columns are only chosen by the profile",
+     "own choice"},
     {"adapt.wear", OHMI_FIELD_TEXT, AT(adapt.wear), "", 0, OHMI_TEXT - 1, false, NULL, "",
      "file of the writes that the cells of a used chip have had, as 'ohmwise cost --wear-after' "
      "writes it: new columns are chosen among those written less; empty = none",

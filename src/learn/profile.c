@@ -23,7 +23,7 @@ void ohmi_profile_free(ohmi_profile **profile) {
 
 void ohmi_profile_apply(float *code, int64_t first, int64_t n, const ohmi_profile *p) {
     const int width = 2 * p->top + 1;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; p->is_around && i < n; i++) {
         const int at = (int)code[i] + p->top;
         code[i] = p->partial[p->stuck[first + i] * width + at] + p->value[first + i];
     }
@@ -139,6 +139,7 @@ ohm_status ohmi_profile_read(ohmi_learner *learner, ohm_error *err) {
         OHM_TRY(read_layer(&learner->units[l], file, &learner->network->layers[l],
                            (int)learner->weight_grid.top, err));
         find_health(&learner->units[l], config->adapt.avoid);
+        learner->units[l].profile->is_around = config->adapt.around;
     }
 done:
     if (status < 0 && status != OHM_ERR_UNSUPPORTED) {

@@ -9,7 +9,8 @@
 //
 // While learning, forward passes multiply with code', so that weights and masks are learned around
 // what is stuck (gradients go straight through). Columns that a task claims, keeps and grows are
-// chosen by their score times (1 - damage)^adapt.avoid. The idea is this project's own.
+// chosen by their score times (1 - damage)^adapt.avoid. Each can be had without the other
+// (adapt.around=false, adapt.avoid=0). The idea is this project's own.
 #ifndef OHMI_PROFILE_H
 #define OHMI_PROFILE_H
 
@@ -18,6 +19,7 @@
 typedef struct ohmi_profile {
     int top;        // codes are -top .. top
     int n_masks;    // sets of stuck lines
+    bool is_around; // passes multiply with code'
     float *partial; // (n_masks, 2 top + 1)
     uint8_t *stuck; // (n_weights) row of partial
     float *value;   // (n_weights)
@@ -29,7 +31,7 @@ typedef struct ohmi_profile {
 OHM_NODISCARD ohm_status ohmi_profile_read(ohmi_learner *learner, ohm_error *err);
 void ohmi_profile_free(ohmi_profile **profile);
 
-// code[i] = code' of weight first + i, for i < n.
+// code[i] = code' of weight first + i, for i < n; nothing where columns are only chosen.
 void ohmi_profile_apply(float *code, int64_t first, int64_t n, const ohmi_profile *profile);
 // Weighs units->score by health; scores below 0 stay. Nothing where there is no profile.
 void ohmi_profile_weigh(ohmi_units *units);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Learning around a chip's faults: the weights that a learner multiplies with under a profile are
 // those that the chip has, for every coding; columns that are claimed are less damaged than those
-// that are not; profiles of other networks and damaged ones are refused.
+// that are not, each without the other; profiles of other networks and damaged ones are refused.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -123,6 +123,44 @@ static void test_choice(void **state) {
     tiny_end(&l);
 }
 
+// columns alone: weights are as they were meant, and other columns are chosen
+static void test_columns_alone(void **state) {
+    (void)state;
+    const char *const avoid[] = {"4", "0"};
+    int64_t n_other = 0;
+    tiny_learning plain, l;
+    const char *const blind[] = {"method.density_first", "0.35", NULL};
+    tiny_begin(&plain, blind);
+    tiny_learn(&plain, 0, NULL, NULL, NULL);
+    for (int i = 0; i < 2; i++) {
+        const char *const more[] = {
+            "adapt.profile", scratch_path("profile"), "adapt.around", "false", "adapt.avoid",
+            avoid[i],        "method.density_first",  "0.35",         NULL};
+        tiny_begin(&l, more);
+        assert_int_equal(ohmi_profile_read(l.learner, NULL), OHM_OK);
+        tiny_learn(&l, 0, NULL, NULL, NULL);
+        ohmi_learner_activate(l.learner, 0, true);
+        for (int n = 0; n < l.learner->network->n_layers; n++) {
+            const ohmi_units *units = &l.learner->units[n], *other = &plain.learner->units[n];
+            const ohmi_layer *layer = &l.learner->network->layers[n];
+            for (int64_t w = 0; w < layer->n_weights; w++) {
+                assert_true(fabsf(layer->w_eff[w]) <= (float)l.learner->weight_grid.top);
+            }
+            for (int64_t u = 0; u < units->layout.n_units; u++) {
+                n_other += i == 0 && units->own[u] != other->own[u];
+                assert_true(i == 0 || units->own[u] == other->own[u]);
+            }
+            if (i == 1) { // the profile does nothing
+                assert_memory_equal(layer->w, plain.learner->network->layers[n].w,
+                                    (size_t)layer->n_weights * sizeof(float));
+            }
+        }
+        tiny_end(&l);
+    }
+    assert_true(n_other > 0);
+    tiny_end(&plain);
+}
+
 static void test_refused(void **state) {
     (void)state;
     ohm_error err;
@@ -147,6 +185,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_columns_alone),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
