@@ -26,7 +26,9 @@ static ohm_status train(json_t **out, const ohm_config *config, const ohm_learn_
     *out = ohmi_insitu_training(&chip, ohmi_config_values(&own), def->run_folder);
     if (!*out) {
         status = ohmi_fail(err, OHM_ERR_FORMAT, "'%.900s' has no metrics.json", def->run_folder);
+        goto done;
     }
+    OHM_TRY(ohmi_insitu_bill(def->run_folder, *out, ohmi_config_values(&own), err));
 done:
     ohmi_insitu_chip_clear(&chip);
     return status;

@@ -18,6 +18,15 @@ json_t *ohmi_insitu_training(const ohmi_insitu_chip *chip, const ohmi_config *co
 // Numbers of every epoch by name, from the rows "insitu" of folder/metrics.csv. For json_decref.
 json_t *ohmi_insitu_epochs(const char *folder);
 
+// Calls use for every row of folder/metrics.csv; of a file that cannot be read for none.
+typedef void ohmi_insitu_row(void *context, long task, const char *split, const char *name,
+                             double value);
+void ohmi_insitu_rows(const char *folder, ohmi_insitu_row *use, void *context);
+
+// Writes folder/cost.json: the training as a bill (docs/cost.md).
+OHM_NODISCARD ohm_status ohmi_insitu_bill(const char *folder, const json_t *training,
+                                          const ohmi_config *config, ohm_error *err);
+
 // Writes folder/insitu.json, and enters what it is and its ratios into folder/metrics.json.
 // plain: NULL = there is none. Takes both.
 OHM_NODISCARD ohm_status ohmi_insitu_write(const char *folder, json_t *trained, json_t *plain,

@@ -430,7 +430,10 @@ static void count_reads(const job *j, int64_t n_backward, ohmi_insitu_counts *co
     }
     counts->reads[OHMI_READ_GRADIENT] += ones * (double)r->row_cells;
     const int64_t driven = j->is_error ? (int64_t)o->c * o->r * o->s : o->k;
-    counts->vectors[OHMI_READ_GRADIENT] += (double)(driven * j->n);
+
+    // arrays are read for each image, or when all lines have had their turn and at the batch's end
+    const int64_t n_fills = j->is_fixed ? j->n : (j->chosen.n_kept + r->n_rows - 1) / r->n_rows;
+    counts->vectors[OHMI_READ_GRADIENT] += (double)(driven * n_fills);
 }
 
 static void count_rows(const job *j, ohmi_insitu_counts *counts) {

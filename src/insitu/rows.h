@@ -17,6 +17,10 @@
 // Word lines: position (p, q) has its own (fixed), or rows take turns over all word lines of the
 // layer's gradient arrays (rotate). A row's cells hold what was last programmed there.
 //
+// A vector drives all word lines of an array at once, each with what belongs to its row: gradient
+// arrays take as many vectors as there are outputs (or inputs) each time they are read. Fixed: for
+// each image; rotate: when all lines have had a turn, and at the end of the batch.
+//
 // Reads are cells seen by an input bit of 1: forward and backward those of columns that are on. No
 // errors go back to images: their layer is not read backward.
 #ifndef OHMI_INSITU_ROWS_H

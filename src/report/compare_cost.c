@@ -4,6 +4,7 @@
 // stands for all.
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/fail.h"
 #include "base/memory.h"
@@ -16,8 +17,10 @@
 // the bill of a line; NULL when none of its runs was priced
 static const json_t *cost_of(const ohm_comparison *c, int line) {
     for (int i = 0; i < c->n_runs; ++i) {
-        if (c->runs[i].line == line && c->runs[i].run.cost) {
-            return c->runs[i].run.cost;
+        const json_t *cost = c->runs[i].run.cost;
+        const bool is_training = strcmp(ohmi_json_text(cost, "kind"), "training") == 0;
+        if (c->runs[i].line == line && cost && !is_training) {
+            return cost;
         }
     }
     return NULL;

@@ -2,6 +2,7 @@
 // What `ohmwise cost` found: energy of an inference by task and component, programming by task,
 // area, lifetime. Whatever cost.json lacks is left out.
 #include <math.h>
+#include <string.h>
 
 #include "report/result_figures.h"
 #include "report/figures.h"
@@ -190,8 +191,8 @@ static void write_lifetime(ohmi_text *out, const json_t *lifetime) {
 
 void ohmi_section_cost(ohmi_text *out, const ohmi_run *run) {
     const json_t *cost = run->cost;
-    if (!cost) {
-        return;
+    if (!cost || strcmp(ohmi_json_text(cost, "kind"), "training") == 0) {
+        return; // what training took has a section of its own
     }
     ohmi_text_add(out, "<section><h2>Cost on crossbars</h2><p class=\"note\">Preset ");
     ohmi_text_html(out, ohmi_json_text(cost, "preset"));

@@ -84,6 +84,14 @@ for part, folder in (("trained", run), ("plain", run + "/plain")):
     assert r["wear"]["max_writes"] == most
     life = r["lifetime"]
     assert abs(life["epochs"] / (life["endurance_writes"] * r["epochs"] / most) - 1) < 1e-9
+    # the bill: what its tasks took is what the training took
+    bill = json.load(open(folder + "/cost.json"))
+    assert bill["kind"] == "training" and len(bill["programming"]) == len(r["accuracy"])
+    assert abs(sum(t["energy_j"] for t in bill["programming"]) / r["energy_j"] - 1) < 1e-6
+    assert sum(t["cells_written"] for t in bill["programming"]) == sum(r["writes"].values())
+    assert sum(t["pulses"] for t in bill["programming"]) == sum(r["pulses"].values())
+    assert bill["wear"]["max_writes"] == most and bill["lifetime"]["epochs"] == life["epochs"]
+    assert bill["arrays"] >= len(r["layers"]) and "machine.write_energy" in bill["assumptions"]
 trained, plain = root["trained"], root["plain"]
 assert plain["rows_left_out"] == 0 < trained["rows_left_out"]
 for ratio in ("energy", "writes", "pulses", "lifetime"):

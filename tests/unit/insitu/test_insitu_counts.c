@@ -194,6 +194,7 @@ static void recount_batch(recount *re, const batch *b, float *product) {
         most = fabsf(b->dy[at]) > most ? fabsf(b->dy[at]) : most;
         product[at] = 0;
     }
+    int64_t n_kept = 0;
     const float factor = (float)choose_rows(weights, re, b, most);
     for (int i = 0; i < b->n; i++) {
         for (int place = 0; place < places; place++) {
@@ -241,6 +242,7 @@ static void recount_batch(recount *re, const batch *b, float *product) {
             re->counts.errors_left += !is_driven && !rows->has_sign;
             re->counts.rows_kept += is_kept;
             re->counts.rows_left += !is_kept;
+            n_kept += is_kept;
             if (!is_kept) {
                 continue;
             }
@@ -285,7 +287,10 @@ static void recount_batch(recount *re, const batch *b, float *product) {
         longest = sum > longest ? sum : longest;
     }
     re->counts.serial[class] += longest;
-    re->counts.vectors[OHMI_READ_GRADIENT] += (double)(is_error ? entries : o->k) * b->n;
+    // lines are read before they are programmed again, and at last
+    const bool is_fixed = re->config->insitu.rows == OHMI_ROWS_FIXED;
+    const double fills = is_fixed ? b->n : ceil((double)n_kept / (double)rows->n_rows);
+    re->counts.vectors[OHMI_READ_GRADIENT] += (double)(is_error ? entries : o->k) * fills;
     re->counts.images += b->n;
     re->counts.batches += 1;
     ohmi_free(a);
