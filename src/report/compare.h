@@ -75,6 +75,8 @@ OHM_NODISCARD ohm_status ohmi_compare_page(ohmi_text *out, const ohm_comparison 
 OHM_NODISCARD ohm_status ohmi_compare_cost(ohmi_text *out, const ohm_comparison *c, ohm_error *err);
 
 // What training on crossbars took, where runs were trained so.
+void ohmi_compare_insitu_text(ohmi_text *out, const ohm_comparison *c);
+void ohmi_compare_insitu_markdown(ohmi_text *out, const ohm_comparison *c);
 OHM_NODISCARD ohm_status ohmi_compare_insitu(ohmi_text *out, const ohm_comparison *c,
                                              ohm_error *err);
 

@@ -57,6 +57,7 @@ void ohmi_compare_text(ohmi_text *out, const ohm_comparison *c) {
     for (int i = 0; i < c->n_remarks; ++i) {
         ohmi_text_printf(out, "%s\n", c->remarks[i]);
     }
+    ohmi_compare_insitu_text(out, c);
 }
 
 // ---- Markdown ----
@@ -213,6 +214,7 @@ void ohmi_compare_markdown(ohmi_text *out, const ohm_comparison *c) {
         markdown_row(out, c, ROW_SHARED, 0);
     }
     markdown_costs(out, c);
+    ohmi_compare_insitu_markdown(out, c);
     markdown_facts(out, c);
 }
 

@@ -504,6 +504,16 @@ static void test_insitu(void **state) {
     assert_true(row_of(row, sizeof row, page, "other"));
     assert_null(strstr(row, "2.00"));
     assert_false(row_of(row, sizeof row, page, "learned"));
+
+    // the same as tables; in the terminal's the columns have their widths
+    char *text = form(c, OHM_AS_TEXT), *markdown = form(c, OHM_AS_MARKDOWN);
+    contains(text, "rows      70.0      50.00   0.00     -    4.0000   2.00   2.00000   1.00");
+    contains(markdown, "| rows | 70.0 | 50.00 | 0.00 | | 4.0000 | 2.00 | 2.00000 | 1.00 | 450 | "
+                       "4.50 |");
+    contains(markdown, "| other | 70.0 | 50.00 | | | 4.0000 | | 2.00000 | | 450 | |");
+    assert_null(strstr(markdown, "| learned | 70"));
+    ohm_text_free(&text);
+    ohm_text_free(&markdown);
     ohm_text_free(&page);
     ohm_comparison_free(&c);
     drop(&f);
