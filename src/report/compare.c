@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -193,14 +194,27 @@ done:
     return status;
 }
 
+// Whether the seed chooses images, so that the digest of what is used depends on it.
+static bool seed_chooses_images(const char *config) {
+    static const char *const keys[] = {"data.train_limit=", "data.test_limit=", "data.validation="};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; ++i) {
+        const char *at = strstr(config, keys[i]);
+        if (at != NULL && strtod(at + strlen(keys[i]), NULL) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Whether a run belongs to the line whose first run is given, and its seed is new there.
 static bool joins(const ohm_comparison *c, const ohmi_compared_run *r, const ohmi_line *line,
                   int line_index) {
     const ohmi_compared_run *first = &c->runs[line->first];
-    bool fits =
-        r->config != NULL && first->config != NULL && strcmp(r->config, first->config) == 0 &&
-        strcmp(r->given, first->given) == 0 &&
-        (r->digest[0] == '\0' || first->digest[0] == '\0' || strcmp(r->digest, first->digest) == 0);
+    bool fits = r->config != NULL && first->config != NULL &&
+                strcmp(r->config, first->config) == 0 && strcmp(r->given, first->given) == 0 &&
+                (r->digest[0] == '\0' || first->digest[0] == '\0' ||
+                 strcmp(r->digest, first->digest) == 0 ||
+                 (r->run.seed != first->run.seed && seed_chooses_images(r->config)));
     for (int i = 0; fits && i < c->n_runs; ++i) {
         fits = c->runs[i].line != line_index || c->runs[i].run.seed != r->run.seed;
     }

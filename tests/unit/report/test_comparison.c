@@ -224,6 +224,14 @@ static void test_names_decide(void **state) {
     assert_int_equal(ohm_comparison_new(&c, &def, NULL), OHM_OK);
     assert_int_equal(c->n_lines, 1);
     ohm_comparison_free(&c);
+
+    // but not where the seed chooses which images are used
+    put(f.paths[1], "manifest.json", "{\"dataset_sha256\": \"bb\"}");
+    put(f.paths[0], "config.yaml", "name: r\nseed: 1\ndata: {train_limit: 10}\n");
+    put(f.paths[1], "config.yaml", "name: r\nseed: 2\ndata: {train_limit: 10}\n");
+    assert_int_equal(ohm_comparison_new(&c, &def, NULL), OHM_OK);
+    assert_int_equal(c->n_lines, 1);
+    ohm_comparison_free(&c);
     drop(&f);
 }
 
