@@ -60,7 +60,7 @@ json_t *ohmi_owners_json(const ohmi_owner of[256], int64_t cells) {
                           : i == OHMI_OWN_BACKBONE ? OHMI_OWNER_SHARED
                           : i == OHMI_OWNER_SHARED ? OHMI_OWNER_FREE
                                                    : i;
-        char name[16];
+        char name[24];
         if (of[shown].columns == 0) {
             continue;
         }
