@@ -30,6 +30,8 @@ typedef struct {
 typedef struct {
     int64_t step;  // 1 .. unit; = unit when units > 1
     int64_t units; // arrays
+    int64_t each;  // tiles of a whole array, units = 1; 0 = to be worked out
+    int64_t all;   // tiles of the whole axis; 0 = to be worked out
 } ohmi_extent;
 
 typedef struct {
@@ -58,6 +60,8 @@ typedef struct {
     int64_t vector, row, n_rows, column, n_columns;
 } ohmi_rectangle;
 
+// Works out each and all, which saves divisions wherever the extent is used.
+ohmi_extent ohmi_extent_of(const ohmi_axis *axis, int64_t step, int64_t units);
 // Tiles from `from` to `to` along an axis.
 int64_t ohmi_extent_tiles(const ohmi_axis *axis, ohmi_extent extent, int64_t from, int64_t to);
 // Where one is after n of them, at most at `to`.

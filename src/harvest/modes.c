@@ -59,12 +59,12 @@ static int cuts_of(cut *cuts, const ohmi_axis *axis, double first_bits) {
     int n = 0, n_sizes = sizes_of(sizes, n_arrays, MOST_CHOICES / 2);
     for (int i = 0; i < n_sizes; i++) {
         if (sizes[i] > 1) {
-            cuts[n++] = cut_of(axis, (ohmi_extent){axis->unit, sizes[i]}, first_bits);
+            cuts[n++] = cut_of(axis, ohmi_extent_of(axis, axis->unit, sizes[i]), first_bits);
         }
     }
     n_sizes = sizes_of(sizes, unit, MOST_CHOICES / 2);
     for (int i = 0; i < n_sizes; i++) {
-        cuts[n++] = cut_of(axis, (ohmi_extent){sizes[i], 1}, first_bits);
+        cuts[n++] = cut_of(axis, ohmi_extent_of(axis, sizes[i], 1), first_bits);
     }
     return n;
 }

@@ -10,15 +10,14 @@
 // one image on its way
 typedef struct {
     int layer;
-    ohmi_cursor cursor;          // tiles done of the layer
+    bool is_begun;               // its first step was
+    bool is_leaving;             // its mode ends with the step under way
     const ohmi_activation *mode; // of the step under way, or of the next
     double left_s;               // of the step under way; 0 = none
     int64_t step_tiles;          // of that step
     int64_t rest_tiles;          // of the layer in this mode, without those of that step
     double start_s;
-    bool is_begun;   // its first step was
-    bool is_active;  // works until the next event
-    bool is_leaving; // its mode ends with the step under way
+    ohmi_cursor cursor; // tiles done of the layer
 } image;
 
 struct ohmi_node_state {
@@ -27,6 +26,12 @@ struct ohmi_node_state {
     const ohmi_front **fronts; // (n_layers)
     image *images;             // (depth) a ring
     int first, n_images;       // the oldest, and how many follow each other from there
+    image **active;            // (depth) those that work until the next event, the oldest first
+    int n_active;
+    // (depth) of the i-th image: power from which on its layer works, INFINITY while it must wait
+    // for the layer; the least of it and of those behind it
+    double *needs_w, *rest_w;
+    bool is_moved; // an image has come to another layer since these were filled
     double now_s;
     double least_w; // below this nothing can work
     bool is_on;
@@ -47,8 +52,12 @@ ohm_status ohmi_node_new(ohmi_node_state **out, const ohmi_node_def *def, ohm_er
         node->def = *def;
         node->fronts = ohmi_alloc((size_t)def->machine->n_layers, sizeof *node->fronts);
         node->images = ohmi_alloc((size_t)def->depth, sizeof *node->images);
+        node->active = ohmi_alloc((size_t)def->depth, sizeof(image *));
+        node->needs_w = ohmi_alloc((size_t)def->depth, sizeof *node->needs_w);
+        node->rest_w = ohmi_alloc((size_t)def->depth, sizeof *node->rest_w);
     }
-    if (!node || !node->fronts || !node->images) {
+    if (!node || !node->fronts || !node->images || !node->active || !node->needs_w ||
+        !node->rest_w) {
         status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for a node");
         goto done;
     }
@@ -73,14 +82,32 @@ void ohmi_node_free(ohmi_node_state **node) {
     if (node && *node) {
         ohmi_free((*node)->fronts);
         ohmi_free((*node)->images);
+        ohmi_free((*node)->active);
+        ohmi_free((*node)->needs_w);
+        ohmi_free((*node)->rest_w);
         ohmi_free(*node);
         *node = NULL;
     }
 }
 
-// the i-th image, the oldest first
-static image *image_at(ohmi_node_state *node, int i) {
-    return &node->images[(node->first + i) % node->def.depth];
+// largest and smallest integers up to and from x >= 0, as floor and ceil have them, without a call
+static inline double whole_of(double x) {
+    return x < 0x1p62 ? (double)(int64_t)x : x;
+}
+
+static inline double whole_from(double x) {
+    const double whole = whole_of(x);
+    return whole < x ? whole + 1 : whole;
+}
+
+static inline double lesser(double a, double b) {
+    return b < a ? b : a;
+}
+
+// the i-th image, the oldest first; i <= depth
+static inline image *image_at(ohmi_node_state *node, int i) {
+    const int at = node->first + i;
+    return &node->images[at < node->def.depth ? at : at - node->def.depth];
 }
 
 // the beginning of a layer
@@ -114,60 +141,92 @@ static void lose_step(ohmi_node_state *node, image *im) {
     }
 }
 
-// the supply is gone, or asks for more than there is
+// the supply is gone, or asks for more than there is; steps under way are of those who worked last
 static void switch_off(ohmi_node_state *node) {
-    for (int i = 0; i < node->n_images; i++) {
-        lose_step(node, image_at(node, i));
+    for (int i = 0; i < node->n_active; i++) {
+        lose_step(node, node->active[i]);
     }
+    node->n_active = 0;
     node->result.failures += node->is_on;
     node->is_on = false;
     node->wake_left_s = node->def.machine->wake_s;
 }
 
+// Gives an image the fastest mode for the power that is left, or lets the step under way go on.
+// False: no mode, it cannot work.
+static bool take_mode(ohmi_node_state *node, image *im, double left_w) {
+    const ohmi_front *front = node->fronts[im->layer];
+    const int at = ohmi_front_at(front, left_w);
+    const ohmi_activation *best = at >= 0 ? &front->modes[at] : NULL;
+    if (im->left_s > 0) {
+        im->is_leaving = best != im->mode;
+        return true;
+    }
+    im->mode = best ? best : im->mode;
+    im->is_leaving = false;
+    return best != NULL;
+}
+
+// what the images need; one waits while the one before it is in the same layer
+static void note_needs(ohmi_node_state *node) {
+    double least_w = INFINITY;
+    for (int i = node->n_images - 1; i >= 0; i--) {
+        const int layer = image_at(node, i)->layer;
+        const bool waits = i > 0 && image_at(node, i - 1)->layer <= layer;
+        node->needs_w[i] = waits ? INFINITY : node->fronts[layer]->power_w[0];
+        least_w = lesser(least_w, node->needs_w[i]);
+        node->rest_w[i] = least_w;
+    }
+    node->is_moved = false;
+}
+
 // Who works until the next event, with which mode. power_w: what there is at most; budget_w: what
 // is planned with. Returns the power that all of it takes; 0 = nothing can work.
 static double plan(ohmi_node_state *node, double power_w, double budget_w) {
-    const ohmi_node_def *def = &node->def;
-    const double base_w = def->machine->base_w;
-    double taken_w = base_w;
-    bool is_any = false;
-    for (int i = 0; i < def->depth; i++) {
-        // the next image enters when the first layer is free
-        if (i == node->n_images) {
-            if (i > 0 && image_at(node, i - 1)->layer == 0) {
-                break;
-            }
-            node->n_images++;
-            begin_layer(image_at(node, i), 0);
-            image_at(node, i)->is_begun = false;
+    double taken_w = node->def.machine->base_w;
+    int n_under_way = 0; // of those who worked until now
+    for (int i = 0; i < node->n_active; i++) {
+        n_under_way += node->active[i]->left_s > 0;
+    }
+    if (node->is_moved) {
+        note_needs(node);
+    }
+    node->n_active = 0;
+    for (int i = 0; i < node->n_images; i++) {
+        const double left_w = budget_w - taken_w;
+        if (n_under_way == 0 && !(node->rest_w[i] <= left_w)) {
+            break;
         }
         image *im = image_at(node, i);
-        im->is_active = false;
-        if (i > 0 && image_at(node, i - 1)->layer <= im->layer) {
+        if (!(node->needs_w[i] <= left_w) && im->left_s <= 0) {
             continue;
         }
         // a step under way goes on where there is power for it
-        if (im->left_s > 0 && taken_w + im->mode->power_w > power_w) {
-            lose_step(node, im);
-        }
-        const ohmi_front *front = node->fronts[im->layer];
-        const int at = ohmi_front_at(front, budget_w - taken_w);
-        const ohmi_activation *best = at >= 0 ? &front->modes[at] : NULL;
         if (im->left_s > 0) {
-            im->is_leaving = best != im->mode;
-        } else if (best) {
-            im->mode = best;
-            im->is_leaving = false;
-        } else if (!im->is_begun && i > 0) {
-            node->n_images--; // it waits outside
-            break;
-        } else {
-            continue;
+            n_under_way--;
+            if (taken_w + im->mode->power_w > power_w) {
+                lose_step(node, im);
+            }
         }
-        im->is_active = is_any = true;
-        taken_w += im->mode->power_w;
+        if (take_mode(node, im, left_w)) {
+            node->active[node->n_active++] = im;
+            taken_w += im->mode->power_w;
+        }
     }
-    return is_any ? taken_w : 0;
+    // the next image enters when the first layer is free, and there is power to begin it
+    if (node->n_images < node->def.depth &&
+        (node->n_images == 0 || image_at(node, node->n_images - 1)->layer > 0)) {
+        image *im = image_at(node, node->n_images);
+        begin_layer(im, 0);
+        im->is_begun = false;
+        if (take_mode(node, im, budget_w - taken_w)) {
+            node->n_images++;
+            node->is_moved = true;
+            node->active[node->n_active++] = im;
+            taken_w += im->mode->power_w;
+        }
+    }
+    return node->n_active > 0 ? taken_w : 0;
 }
 
 // tiles left of an image's layer in its mode, those of the step under way among them
@@ -196,7 +255,7 @@ static double until_event_s(const ohmi_node_state *node, image *im, double horiz
     if (im->left_s > 0 && im->is_leaving) {
         return im->left_s;
     }
-    return im->left_s + ceil((double)im->rest_tiles / (double)mode->copies) * mode->step_s;
+    return im->left_s + whole_from((double)im->rest_tiles / (double)mode->copies) * mode->step_s;
 }
 
 // an image works for a time, at most until its event
@@ -228,7 +287,8 @@ static void work(ohmi_node_state *node, image *im, double time_s) {
     }
     // whole steps, then the part of another
     const int64_t rest = im->rest_tiles, copies = mode->copies;
-    const double whole = floor(time_s / mode->step_s), most = ceil((double)rest / (double)copies);
+    const double whole = whole_of(time_s / mode->step_s);
+    const double most = whole_from((double)rest / (double)copies);
     const int64_t n = (int64_t)(whole < most ? whole : most);
     const int64_t more = n * copies < rest ? n * copies : rest;
     node->result.steps += n;
@@ -263,8 +323,8 @@ static void note_latency(ohmi_node_state *node, double latency_s) {
 // images whose layer is done go to the next one; the oldest may be through
 static void move_on(ohmi_node_state *node) {
     const ohmi_machine *machine = node->def.machine;
-    for (int i = 0; i < node->n_images; i++) {
-        image *im = image_at(node, i);
+    for (int i = 0; i < node->n_active; i++) {
+        image *im = node->active[i];
         const ohmi_machine_layer *layer = &machine->layers[im->layer];
         if (im->cursor.vector < layer->matrix.vectors) {
             continue;
@@ -272,6 +332,7 @@ static void move_on(ohmi_node_state *node) {
         node->result.passes++;
         node->result.macs += layer->cells;
         begin_layer(im, im->layer + 1);
+        node->is_moved = true;
     }
     if (node->n_images > 0 && image_at(node, 0)->layer == machine->n_layers) {
         ohmi_node_point *point = point_at(node);
@@ -280,7 +341,7 @@ static void move_on(ohmi_node_state *node) {
         if (point) {
             point->finished++;
         }
-        node->first = (node->first + 1) % node->def.depth;
+        node->first = node->first + 1 < node->def.depth ? node->first + 1 : 0;
         node->n_images--;
     }
 }
@@ -363,22 +424,17 @@ static void run_for(ohmi_node_state *node, double power_w, double time_s) {
         node->is_on = true;
 
         // until the first image wants a decision
-        double until_s = fmin(left_s, lasting_s);
+        double until_s = lesser(left_s, lasting_s);
         int first = -1;
-        for (int i = 0; i < node->n_images; i++) {
-            if (image_at(node, i)->is_active) {
-                const double event_s = until_event_s(node, image_at(node, i), until_s);
-                if (event_s < until_s) {
-                    until_s = event_s;
-                    first = i;
-                }
+        for (int i = 0; i < node->n_active; i++) {
+            const double event_s = until_event_s(node, node->active[i], until_s);
+            if (event_s < until_s) {
+                until_s = event_s;
+                first = i;
             }
         }
-        for (int i = 0; i < node->n_images; i++) {
-            image *im = image_at(node, i);
-            if (!im->is_active) {
-                continue;
-            }
+        for (int i = 0; i < node->n_active; i++) {
+            image *im = node->active[i];
             work(node, im, until_s);
             // its event is now, whatever rounding says
             if (i == first && im->left_s > 0) {
@@ -421,8 +477,8 @@ static void run_segment(ohmi_node_state *node, const ohmi_interval *segment) {
     while (left_s > 0) {
         // a long stretch of one power needs no more decisions once the past is all the same
         const bool is_steady = n_steady > def->window && def->storage_j <= 0;
-        double cut_s = has_slots && !is_steady ? fmin(left_s, node->slot_left_s) : left_s;
-        cut_s = fmin(cut_s, node->point_left_s);
+        double cut_s = has_slots && !is_steady ? lesser(left_s, node->slot_left_s) : left_s;
+        cut_s = lesser(cut_s, node->point_left_s);
         run_for(node, segment->power_w, cut_s);
         ohmi_node_point *point = point_at(node);
         if (point) {

@@ -57,9 +57,10 @@ static bool is_powered(ohmi_tiled *t) {
 static ohmi_extent draw_extent(ohmi_tiled *t, const ohmi_axis *axis) {
     const int64_t arrays = (axis->total + axis->unit - 1) / axis->unit;
     if (arrays > 1 && draw(t, 2) == 0) {
-        return (ohmi_extent){axis->unit, 2 + draw(t, arrays - 1)};
+        return (ohmi_extent){.step = axis->unit, .units = 2 + draw(t, arrays - 1)};
     }
-    return (ohmi_extent){1 + draw(t, axis->unit < axis->total ? axis->unit : axis->total), 1};
+    return (ohmi_extent){.step = 1 + draw(t, axis->unit < axis->total ? axis->unit : axis->total),
+                         .units = 1};
 }
 
 // other power, other tiles

@@ -26,9 +26,9 @@ static int64_t below(uint32_t *draw, uint32_t seed, int64_t n) {
 static ohmi_extent extent_of(const ohmi_axis *axis, uint32_t *draw, uint32_t seed) {
     const int64_t arrays = (axis->total + axis->unit - 1) / axis->unit;
     if (arrays > 1 && below(draw, seed, 2) == 0) {
-        return (ohmi_extent){axis->unit, 2 + below(draw, seed, arrays - 1)};
+        return ohmi_extent_of(axis, axis->unit, 2 + below(draw, seed, arrays - 1));
     }
-    return (ohmi_extent){1 + below(draw, seed, axis->unit), 1};
+    return (ohmi_extent){.step = 1 + below(draw, seed, axis->unit), .units = 1};
 }
 
 static void test_random_tiles(void **state) {
@@ -97,11 +97,11 @@ static void test_counts(void **state) {
         ohmi_tile tile;
         int64_t n;
     } cases[] = {
-        {{{72, 3}, {35, 3}}, 1},         // all of it
-        {{{72, 1}, {35, 1}}, 3 * 3},     // an array at a time
-        {{{36, 1}, {35, 3}}, 2 + 2 + 1}, // 72, 72 and 3 rows
-        {{{72, 2}, {1, 1}}, 2 * 100},    //
-        {{{1, 1}, {1, 1}}, 147 * 100},   // a cell at a time
+        {{{72, 3, 0, 0}, {35, 3, 0, 0}}, 1},         // all of it
+        {{{72, 1, 0, 0}, {35, 1, 0, 0}}, 3 * 3},     // an array at a time
+        {{{36, 1, 0, 0}, {35, 3, 0, 0}}, 2 + 2 + 1}, // 72, 72 and 3 rows
+        {{{72, 2, 0, 0}, {1, 1, 0, 0}}, 2 * 100},    //
+        {{{1, 1, 0, 0}, {1, 1, 0, 0}}, 147 * 100},   // a cell at a time
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ohmi_cursor c = {0};

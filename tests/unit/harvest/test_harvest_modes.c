@@ -129,8 +129,9 @@ static void test_front(void **state) {
             const int64_t copies = 1 + (int64_t)(bits[2] % (uint64_t)layer->copies);
             const int64_t n_converters =
                 1 + (int64_t)(bits[3] % (uint64_t)layer->price.most_converters);
-            const ohmi_tile tile = {{rows < m->rows.total ? rows : m->rows.total, 1},
-                                    {columns < m->columns.total ? columns : m->columns.total, 1}};
+            const ohmi_tile tile = {
+                {.step = rows < m->rows.total ? rows : m->rows.total, .units = 1},
+                {.step = columns < m->columns.total ? columns : m->columns.total, .units = 1}};
             const ohmi_tile_size size = {.n_rows = tile.rows.step,
                                          .row_arrays = 1,
                                          .n_columns = tile.columns.step,
