@@ -46,12 +46,15 @@ const ohmcli_command ohmcli_harvest_command = {
     .min_operands = 1,
     .max_operands = -1,
     .example = "harvest harvest/first --out runs/harvest power.of_threshold=0.5",
-    .notes = "CONFIG is a YAML file or a preset; its keys are of the sections power, wifi, piezo,\n"
-             "thermal, solar, harvest, storage ('ohmwise explain harvest'), and network, array,\n"
-             "adc, quantise. Lists in power.traces, harvest.networks, harvest.schedulers and\n"
-             "harvest.predictors are all combined. docs/harvest.md has the model, which is a\n"
-             "reconstruction: the paper's component powers could not be had.\n"
-             "Under mpirun the cases are spread over the processes (docs/parallel.md).",
+    .notes =
+        "CONFIG is a YAML file or a preset; its keys are of the sections power, wifi, piezo,\n"
+        "thermal, solar, harvest, storage ('ohmwise explain harvest'), and network, array,\n"
+        "adc, quantise. Lists in power.traces, harvest.networks, harvest.schedulers and\n"
+        "harvest.predictors are all combined. docs/harvest.md has the model, which is a\n"
+        "reconstruction: the paper's component powers could not be had.\n"
+        "A run that is stopped (Ctrl-C, SIGTERM) keeps the cases that are done in RUN, and the\n"
+        "same command goes on from there.\n"
+        "Under mpirun the cases are spread over the processes (docs/parallel.md).",
     .options = options,
     .complete = OHMCLI_COMPLETE_HARVEST,
     .has_ranks = true,
@@ -109,10 +112,16 @@ static int run_cases(ohm_harvest *harvest, const ohmcli_call *call) {
     char *text = NULL;
     bool is_terminal = isatty(STDERR_FILENO) != 0;
     const char *out = ohmcli_value(call, "out");
+    char kept[4096];
+    snprintf(kept, sizeof kept, "%s/harvest.kept", out != NULL ? out : "");
+    (void)ohmcli_stop_on_signals();
     const ohm_harvest_def def = {.communicator = ohmcli_ranks(),
                                  .context = &is_terminal,
                                  .is_stopped = is_stopped,
-                                 .progress = show_progress};
+                                 .progress = show_progress,
+                                 .keep_path = out != NULL ? kept : NULL,
+                                 .data_folder = ohmcli_data_folder(call),
+                                 .backend = ohmcli_backend(call)};
     if (ohm_harvest_run(harvest, &def, &err) < 0) {
         return ohmcli_error(&err);
     }

@@ -35,11 +35,18 @@ typedef struct {
     void *context;                        // of the calls below
     int (*is_stopped)(void *context);     // non-zero: begin no more cases; may be NULL
     void (*progress)(void *context, int64_t done, int64_t all); // after each case; may be NULL
+    const char *keep_path;   // file of the cases that are done when stopped; NULL = none
+    const char *data_folder; // for the scheduler adaptive: the user's data folder; may be NULL
+    const char *backend;     // kernels that levels are measured with; NULL = the run's
 } ohm_harvest_def;
 
 // Runs every trace x seed x network x scheduler x predictor, over the threads of the process or the
 // ranks, and how many images any schedule could have finished. The results do not depend on the
-// number of threads or ranks. OHM_ERR_INTERRUPTED when stopped: then there are no results.
+// number of threads or ranks. OHM_ERR_INTERRUPTED when stopped: then there are no results, but what
+// was done is in keep_path, and the same cases go on from there; ohm_harvest_save into the same
+// folder removes it. For the scheduler adaptive each run's task is measured first, with all and
+// with fewer of its columns, on its test images (OHM_ERR_UNSUPPORTED where it has no masks of
+// columns).
 OHM_API OHM_NODISCARD ohm_status ohm_harvest_run(ohm_harvest *harvest, const ohm_harvest_def *def,
                                                  ohm_error *err);
 // Number of cases. Never fails.

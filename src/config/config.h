@@ -328,8 +328,12 @@ typedef struct ohmi_config {
     struct {
         char networks[4096];        // harvest.networks: models or run folders, comma list
         int64_t classes;            // harvest.classes: of a model's classifier
+        int64_t task;               // harvest.task: of learned runs; 0 = the last
         char schedulers[OHMI_TEXT]; // harvest.schedulers: comma list
         char predictors[OHMI_TEXT]; // harvest.predictors: comma list
+        ohmi_numbers levels;        // harvest.levels: parts of a task's columns, of adaptive
+        double level_s;             // harvest.level_time: of an image; 0 = with the mean power
+        int64_t level_images;       // harvest.level_images: to measure levels with; 0 = all
         int64_t seeds;              // harvest.seeds: how many, from `seed`
         double slot_s;              // harvest.slot
         int64_t window;             // harvest.window: slots of the moving average

@@ -76,11 +76,30 @@
      "own choice"},
     {"harvest.classes", OHMI_FIELD_INTEGER, AT(harvest.classes), "10", 1, 100000, false, NULL,
      "classes", "classes of a model's classifier; a run has its own", "CIFAR-10"},
+    {"harvest.task", OHMI_FIELD_INTEGER, AT(harvest.task), "0", 1, 252, true, NULL, "task",
+     "task of a learned run that is inferred, from 1 on: only the columns that it has on are paid "
+     "for; 0 = the last that was learned",
+     "own choice"},
     {"harvest.schedulers", OHMI_FIELD_TEXT, AT(harvest.schedulers),
      "full,tiling,duplication,resischedule", 1, OHMI_TEXT - 1, false, NULL, "",
      "schedulers, joined by commas: full = whole layers or nothing; tiling = parts of layers; "
-     "duplication = copies of layers too; resischedule = several layers at once too",
-     "ResiRCA, HPCA 2020, as reconstructed"},
+     "duplication = copies of layers too; resischedule = several layers at once too; adaptive = "
+     "fewer columns too while power is short, for learned runs; volatile = full, but what is done "
+     "of an image is lost when the power fails",
+     "ResiRCA, HPCA 2020, as reconstructed; adaptive and volatile: own"},
+    {"harvest.levels", OHMI_FIELD_NUMBERS, AT(harvest.levels), "[1, 0.75, 0.5, 0.25]", 0, 1, false,
+     NULL, "part",
+     "for adaptive: parts of the columns that a task has on in each layer, those with the largest "
+     "weights; falling from 1. The accuracy of each is measured on the task's test images",
+     "own choice"},
+    {"harvest.level_time", OHMI_FIELD_NUMBER, AT(harvest.level_s), "0", 1e-12, 1e9, true, NULL, "s",
+     "for adaptive: an image is begun with the most columns that are through in this time if the "
+     "power stays as it is foreseen; 0 = the time that all columns take with the trace's mean "
+     "power",
+     "own choice"},
+    {"harvest.level_images", OHMI_FIELD_INTEGER, AT(harvest.level_images), "0", 1, 1e9, true, NULL,
+     "images", "for adaptive: test images that the levels are measured with; 0 = all",
+     "own choice"},
     {"harvest.predictors", OHMI_FIELD_TEXT, AT(harvest.predictors), "oracle", 1, OHMI_TEXT - 1,
      false, NULL, "",
      "how the power of a slot is foreseen, joined by commas: oracle = it is known; last = as it "

@@ -24,13 +24,11 @@ static int level_bits(const ohmi_workload *work, const ohmi_placed_layer *layer)
     return bits;
 }
 
-// bits of a column's, or weight's, mask
-static int64_t mask_bits(const ohmi_workload *work) {
+int64_t ohmi_price_mask_bits(const ohmi_workload *work) {
     return work->learner ? work->learner->levels.bits : 1;
 }
 
-// width of an adder of the first stage, bits
-static double first_bits(const ohmi_hardware *h, const ohmi_workload *work, int l) {
+double ohmi_price_first_bits(const ohmi_hardware *h, const ohmi_workload *work, int l) {
     const ohmi_placed_layer *layer = &work->place->layers[l];
     const double plain = h->adder_first_bits > 0
                              ? (double)h->adder_first_bits
@@ -38,8 +36,7 @@ static double first_bits(const ohmi_hardware *h, const ohmi_workload *work, int 
     return plain + level_bits(work, layer);
 }
 
-// full-adder bits of adders by stage: a bit wider each stage
-static double adder_bits(const int64_t adders[OHMI_MOST_STAGES], double first) {
+double ohmi_price_adder_bits(const int64_t adders[OHMI_MOST_STAGES], double first) {
     double bits = 0;
     for (int stage = 0; stage < OHMI_MOST_STAGES; stage++) {
         bits += (double)adders[stage] * (first + stage);
@@ -73,15 +70,17 @@ void ohmi_price_area(ohmi_area *out, const ohmi_workload *work, const ohmi_hardw
         // a bit, or a level, a column or a weight; classifiers have no mask
         const int64_t masked =
             work->is_element ? layer->k * layer->layout.run : layer->layout.n_units;
-        out->mask_bytes += layer->is_head ? 0 : (double)((masked * mask_bits(work) + 7) / 8);
+        out->mask_bytes +=
+            layer->is_head ? 0 : (double)((masked * ohmi_price_mask_bits(work) + 7) / 8);
         units[OHMI_PART_CELL] += arrays * (double)(work->place->def.rows * h->array.columns);
         units[OHMI_PART_SWITCH] += arrays;
         units[OHMI_PART_ADC] += arrays * converters(h);
         units[OHMI_PART_SHIFT_INPUT] += arrays * (double)h->array.columns;
         units[OHMI_PART_SHIFT_WEIGHT] += arrays * (double)(h->array.columns / layer->lines);
-        units[OHMI_PART_MASK] += arrays * (double)(h->array.columns * mask_bits(work));
+        units[OHMI_PART_MASK] += arrays * (double)(h->array.columns * ohmi_price_mask_bits(work));
         units[OHMI_PART_INTERCONNECT] += arrays;
-        units[OHMI_PART_ADDER] += adder_bits(counted->adders_built, first_bits(h, work, l));
+        units[OHMI_PART_ADDER] +=
+            ohmi_price_adder_bits(counted->adders_built, ohmi_price_first_bits(h, work, l));
         units[OHMI_PART_RELU] += counted->relu_values > 0 ? (double)counted->outputs : 0;
         units[OHMI_PART_POOL] += counted->pool_operations > 0 ? (double)counted->outputs : 0;
     }
@@ -130,7 +129,7 @@ void ohmi_price_layer(ohmi_price *out, const ohmi_workload *work, int l, const o
     const ohmi_count_layer *layer = &work->layers[l];
     const double vectors = (double)layer->vectors, planes = layer->planes;
     const double reads = h->array.energy_per == OHMI_PER_PLANE ? vectors * planes : vectors;
-    const double first = first_bits(h, work, l);
+    const double first = ohmi_price_first_bits(h, work, l);
     double actions[OHMI_N_PARTS] = {0};
     *out = (ohmi_price){0};
 
@@ -153,8 +152,8 @@ void ohmi_price_layer(ohmi_price *out, const ohmi_workload *work, int l, const o
     // the planes' sums joined, and once a vector what levels of the mask shift
     actions[OHMI_PART_SHIFT_WEIGHT] = (double)n->joins * reads + (double)n->shifts * vectors;
     actions[OHMI_PART_MASK] =
-        (double)(n->arrays_read * h->array.columns * mask_bits(work)) * vectors;
-    actions[OHMI_PART_ADDER] = adder_bits(n->adders, first) * vectors;
+        (double)(n->arrays_read * h->array.columns * ohmi_price_mask_bits(work)) * vectors;
+    actions[OHMI_PART_ADDER] = ohmi_price_adder_bits(n->adders, first) * vectors;
     const double moved =
         (double)n->rows_read * planes * vectors +
         (double)(layer->buffer_written + layer->residual_values) * (double)work->input_bits;

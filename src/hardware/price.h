@@ -48,6 +48,12 @@ void ohmi_price_task(ohmi_price *out, double *slowest_s, const ohmi_workload *wo
 
 double ohmi_price_total_j(const ohmi_price *price);
 
+// Bits of a column's, or weight's, mask; width of an adder of a layer's first stage, bits;
+// full-adder bits of adders by stage, which are a bit wider each stage.
+int64_t ohmi_price_mask_bits(const ohmi_workload *work);
+double ohmi_price_first_bits(const ohmi_hardware *h, const ohmi_workload *work, int l);
+double ohmi_price_adder_bits(const int64_t adders[OHMI_MOST_STAGES], double first);
+
 // The counts of a layer with all its columns on, owned or not.
 OHM_NODISCARD ohm_status ohmi_price_all_on(ohmi_count *counts, const ohmi_workload *work,
                                            const ohmi_hardware *hardware, int task, ohm_error *err);

@@ -104,7 +104,8 @@ ohm_status ohm_bench_harvest(char **json, const ohm_bench_def *def, ohm_error *e
         timing t = {0};
         const ohmi_node_def node = {.machine = machine,
                                     .modes = modes,
-                                    .scheduler = &ohmi_schedulers[OHMI_N_SCHEDULERS - 1],
+                                    .scheduler =
+                                        &ohmi_schedulers[ohmi_scheduler_find("resischedule")],
                                     .predictor = &ohmi_predictors[0],
                                     .slot_s = 1e-3,
                                     .margin = 1,

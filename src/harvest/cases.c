@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Setting up and running all cases; see cases.h and ohmwise/harvest.h.
+// Setting up all cases; see cases.h and ohmwise/harvest.h. Running them: run_cases.c.
 #include "harvest/cases.h"
 
 #include <math.h>
@@ -8,9 +8,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
-#include "base/thread.h"
 #include "config/access.h"
-#include "harvest/bound.h"
 
 static ohm_status no_memory(ohm_error *err) {
     return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the cases of harvested power");
@@ -79,6 +77,7 @@ void ohm_harvest_free(ohm_harvest **harvest) {
         ohmi_case_network *network = &h->networks[i];
         ohmi_modes_free(&network->modes, network->machine ? network->machine->n_layers : 0);
         ohmi_machine_free(&network->machine);
+        ohmi_level_set_free(&network->levels);
     }
     ohmi_free(h->traces);
     ohmi_free(h->networks);
@@ -182,6 +181,40 @@ done:
     return status;
 }
 
+bool ohmi_harvest_is_adaptive(const ohm_harvest *h) {
+    bool is_adaptive = false;
+    for (int i = 0; i < h->n_schedulers; i++) {
+        is_adaptive = is_adaptive || ohmi_schedulers[h->schedulers[i]].has_levels;
+    }
+    return is_adaptive;
+}
+
+// levels are of learned runs, and fall from 1
+static ohm_status check_levels(const ohm_harvest *h, ohm_error *err) {
+    const ohmi_numbers *parts = &h->values->harvest.levels;
+    bool is_falling = parts->n >= 1 && parts->n <= OHMI_MOST_LEVELS && parts->v[0] >= 1;
+    for (int i = 0; i < parts->n; i++) {
+        is_falling = is_falling && parts->v[i] > 0 && (i == 0 || parts->v[i] < parts->v[i - 1]);
+    }
+    if (!is_falling) {
+        ohm_status status =
+            ohmi_fail(err, OHM_ERR_CONFIG, "'harvest.levels' must fall from 1, at most %d of them",
+                      (int)OHMI_MOST_LEVELS);
+        ohmi_hint(err, "harvest.levels=[1, 0.75, 0.5]");
+        return status;
+    }
+    for (int i = 0; i < h->n_networks && ohmi_harvest_is_adaptive(h); i++) {
+        if (h->networks[i].machine->task < 0) {
+            ohm_status status = ohmi_fail(err, OHM_ERR_CONFIG,
+                                          "'adaptive' needs a learned run, but '%s' is a model",
+                                          h->networks[i].machine->name);
+            ohmi_hint(err, "the accuracy of each level is measured: harvest.networks=RUN");
+            return status;
+        }
+    }
+    return OHM_OK;
+}
+
 ohm_status ohm_harvest_new(ohm_harvest **out, ohm_config *config, const ohm_hardware *hardware,
                            ohm_error *err) {
     ohm_status status = OHM_OK;
@@ -199,10 +232,12 @@ ohm_status ohm_harvest_new(ohm_harvest **out, ohm_config *config, const ohm_hard
     }
     *h->config = *config;
     h->values = &h->config->values;
+    h->hardware = *hardware;
     (void)snprintf(h->preset, sizeof h->preset, "%s", hardware->values.name);
     const ohmi_config *v = h->values;
     OHM_TRY(read_rows(h->schedulers, &h->n_schedulers, "harvest.schedulers", v->harvest.schedulers,
-                      ohmi_scheduler_find, "full, tiling, duplication, resischedule", err));
+                      ohmi_scheduler_find,
+                      "full, tiling, duplication, resischedule, adaptive, volatile", err));
     OHM_TRY(read_rows(h->predictors, &h->n_predictors, "harvest.predictors", v->harvest.predictors,
                       ohmi_predictor_find, "oracle, last, average", err));
     if (v->power.mean_w > 0 && v->power.of_threshold > 0) {
@@ -218,6 +253,7 @@ ohm_status ohm_harvest_new(ohm_harvest **out, ohm_config *config, const ohm_hard
         goto done;
     }
     OHM_TRY(read_networks(h, hardware, err));
+    OHM_TRY(check_levels(h, err));
     OHM_TRY(read_traces(h, err));
     h->result_bytes =
         sizeof(ohmi_case_result) + (size_t)v->harvest.points * sizeof(ohmi_node_point);
@@ -244,12 +280,14 @@ ohmi_case ohmi_case_at(const ohm_harvest *h, int64_t i) {
     return at;
 }
 
-static uint8_t *block_of(const ohm_harvest *h, const ohmi_case *at) {
-    const int64_t i =
-        (((int64_t)at->trace * h->n_networks + at->network) * h->n_predictors + at->predictor) *
-            h->n_schedulers +
-        at->scheduler;
-    return h->results + (size_t)i * h->result_bytes;
+int64_t ohmi_case_index(const ohm_harvest *h, const ohmi_case *at) {
+    return (((int64_t)at->trace * h->n_networks + at->network) * h->n_predictors + at->predictor) *
+               h->n_schedulers +
+           at->scheduler;
+}
+
+static const uint8_t *block_of(const ohm_harvest *h, const ohmi_case *at) {
+    return h->results + (size_t)ohmi_case_index(h, at) * h->result_bytes;
 }
 
 const ohmi_case_result *ohmi_case_result_of(const ohm_harvest *h, const ohmi_case *at) {
@@ -258,217 +296,4 @@ const ohmi_case_result *ohmi_case_result_of(const ohm_harvest *h, const ohmi_cas
 
 const ohmi_node_point *ohmi_case_points_of(const ohm_harvest *h, const ohmi_case *at) {
     return (const ohmi_node_point *)(const void *)(block_of(h, at) + sizeof(ohmi_case_result));
-}
-
-// the factor on a trace for a network
-static double scale_of(const ohm_harvest *h, const ohmi_case *at) {
-    const ohmi_config *v = h->values;
-    const double mean_w = h->traces[at->trace].statistics->mean_w * v->power.scale;
-    if (mean_w <= 0) {
-        return v->power.scale;
-    }
-    if (v->power.mean_w > 0) {
-        return v->power.scale * v->power.mean_w / mean_w;
-    }
-    if (v->power.of_threshold > 0) {
-        return v->power.scale * v->power.of_threshold * h->networks[at->network].full_w / mean_w;
-    }
-    return v->power.scale;
-}
-
-// the statistics of a trace as it is scaled: bins keep their times
-static void scale_statistics(ohmi_power_statistics *statistics, double factor) {
-    statistics->energy_j *= factor;
-    statistics->mean_w *= factor;
-    statistics->peak_w *= factor;
-    for (int bin = 0; bin < OHMI_POWER_BINS; bin++) {
-        statistics->bin_j[bin] *= factor;
-    }
-}
-
-// one case, into its block
-static ohm_status run_case(void *context, int64_t item, void *block, ohm_error *err) {
-    const ohm_harvest *h = context;
-    const ohmi_config *v = h->values;
-    ohm_status status = OHM_OK;
-    const ohmi_case at = ohmi_case_at(h, item);
-    const ohmi_case_trace *trace = &h->traces[at.trace];
-    const ohmi_case_network *network = &h->networks[at.network];
-    ohmi_case_result *result = block;
-    ohmi_power *power = NULL;
-    ohmi_node_state *node = NULL;
-    ohmi_interval segments[OHMI_SEGMENTS];
-    ohmi_power_statistics *scaled = ohmi_alloc(1, sizeof *scaled);
-    if (!scaled) {
-        status = no_memory(err);
-        goto done;
-    }
-    const ohmi_scheduler *scheduler = &ohmi_schedulers[h->schedulers[at.scheduler]];
-    const int n_layers = network->machine->n_layers;
-    const int depth =
-        v->harvest.depth > 0 && v->harvest.depth < n_layers ? (int)v->harvest.depth : n_layers;
-    *result = (ohmi_case_result){.scale = scale_of(h, &at), .used = at.scheduler};
-    const ohmi_node_def def = {
-        .machine = network->machine,
-        .modes = network->modes,
-        .scheduler = scheduler,
-        .predictor = &ohmi_predictors[h->predictors[at.predictor]],
-        .slot_s = v->harvest.slot_s,
-        .margin = v->harvest.margin,
-        .window = (int)v->harvest.window,
-        .depth = scheduler->is_pipelined ? depth : 1,
-        .storage_j = v->storage.energy_j,
-        .storage_efficiency = v->storage.efficiency,
-        .storage_w = v->storage.leakage_w,
-        .points = (ohmi_node_point *)(void *)((uint8_t *)block + sizeof *result),
-        .n_points = (int)v->harvest.points,
-        .duration_s = trace->statistics->duration_s,
-    };
-    OHM_TRY(ohmi_node_new(&node, &def, err));
-    OHM_TRY(ohmi_power_open(&power, trace->name, v, trace->seed, err));
-    ohmi_power_scale(power, result->scale);
-    for (;;) {
-        int n;
-        OHM_TRY(ohmi_power_read(segments, &n, power, err));
-        if (n == 0) {
-            break;
-        }
-        ohmi_node_run(node, segments, n);
-    }
-    ohmi_node_finish(&result->node, node);
-    *scaled = *trace->statistics;
-    scale_statistics(scaled, result->scale);
-    OHM_TRY(ohmi_bound_images(&result->bound, network->modes, n_layers, scaled,
-                              v->storage.energy_j > 0, err));
-done:
-    ohmi_power_free(&power);
-    ohmi_node_free(&node);
-    ohmi_free(scaled);
-    return status;
-}
-
-// cases over the threads of this process
-typedef struct {
-    ohm_harvest *harvest;
-    const ohm_harvest_def *def;
-    ohm_status *status; // (n_cases)
-    ohm_error *errors;  // (n_threads) of the first failure of each
-    _Atomic int64_t n_done;
-} many;
-
-static void run_some(void *context, int64_t begin, int64_t end, int thread) {
-    many *m = context;
-    ohm_harvest *h = m->harvest;
-    for (int64_t i = begin; i < end; i++) {
-        if (m->def->is_stopped && m->def->is_stopped(m->def->context)) {
-            m->status[i] = OHM_ERR_INTERRUPTED;
-            continue;
-        }
-        ohm_error err = {0};
-        m->status[i] = run_case(h, i, h->results + (size_t)i * h->result_bytes, &err);
-        if (m->status[i] < 0 && m->errors[thread].status == OHM_OK) {
-            m->errors[thread] = err;
-        }
-        const int64_t n_done = ++m->n_done;
-        if (m->def->progress) {
-            m->def->progress(m->def->context, n_done, ohm_harvest_cases(h));
-        }
-    }
-}
-
-static ohm_status run_here(ohm_harvest *h, const ohm_harvest_def *def, ohm_error *err) {
-    ohm_status status = OHM_OK;
-    const int64_t n = ohm_harvest_cases(h);
-    const int n_threads = ohmi_threads();
-    many m = {.harvest = h,
-              .def = def,
-              .status = ohmi_alloc((size_t)n, sizeof *m.status),
-              .errors = ohmi_alloc((size_t)n_threads, sizeof *m.errors)};
-    if (!m.status || !m.errors) {
-        status = no_memory(err);
-        goto done;
-    }
-    ohmi_parallel(n, 1, run_some, &m);
-    for (int t = 0; t < n_threads; t++) {
-        if (m.errors[t].status < 0) {
-            status = m.errors[t].status;
-            if (err) {
-                *err = m.errors[t];
-            }
-            goto done;
-        }
-    }
-    for (int64_t i = 0; i < n; i++) {
-        if (m.status[i] < 0) {
-            status = ohmi_fail(err, m.status[i], "stopped early, before all cases were run");
-            goto done;
-        }
-    }
-done:
-    ohmi_free(m.status);
-    ohmi_free(m.errors);
-    return status;
-}
-
-static bool is_better(const ohmi_case_result *a, const ohmi_case_result *b) {
-    return a->node.inferences != b->node.inferences ? a->node.inferences > b->node.inferences
-                                                    : a->node.macs > b->node.macs;
-}
-
-// An oracle knows the whole trace, and so whether a mechanism pays on it: of the schedulers that
-// were run it takes the best that has no more mechanisms than its own.
-static void choose_mechanisms(ohm_harvest *h) {
-    const int64_t n = ohm_harvest_cases(h);
-    for (int64_t i = 0; i < n; i++) {
-        const ohmi_case own = ohmi_case_at(h, i);
-        const int rank = h->schedulers[own.scheduler];
-        if (!ohmi_predictors[h->predictors[own.predictor]].knows) {
-            continue;
-        }
-        const ohmi_case_result *best = ohmi_case_result_of(h, &own);
-        ohmi_case at = own;
-        int chosen = own.scheduler;
-        for (at.scheduler = 0; at.scheduler < h->n_schedulers; at.scheduler++) {
-            const ohmi_case_result *other = ohmi_case_result_of(h, &at);
-            if (h->schedulers[at.scheduler] < rank && is_better(other, best)) {
-                best = other;
-                chosen = other->used;
-            }
-        }
-        if (chosen != own.scheduler) {
-            at.scheduler = chosen;
-            memcpy(h->results + (size_t)i * h->result_bytes, block_of(h, &at), h->result_bytes);
-        }
-    }
-}
-
-ohm_status ohm_harvest_run(ohm_harvest *h, const ohm_harvest_def *def, ohm_error *err) {
-    ohm_status status = OHM_OK;
-    const ohm_harvest_def none = {0};
-    const ohm_harvest_def *d = def ? def : &none;
-    const int64_t n = ohm_harvest_cases(h);
-    ohmi_free(h->results);
-    h->results = ohmi_alloc((size_t)n, h->result_bytes);
-    if (!h->results) {
-        status = no_memory(err);
-        goto done;
-    }
-    if (d->communicator && d->communicator->size > 1) {
-        const ohm_items_def items = {.n_items = n,
-                                     .result_bytes = h->result_bytes,
-                                     .results = h->results,
-                                     .context = h,
-                                     .work = run_case,
-                                     .is_stopped = NULL};
-        OHM_TRY(ohm_items_run(d->communicator, &items, err));
-    } else {
-        OHM_TRY(run_here(h, d, err));
-    }
-    choose_mechanisms(h);
-done:
-    if (status < 0) {
-        ohmi_free(h->results);
-        h->results = NULL;
-    }
-    return status;
 }

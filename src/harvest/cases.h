@@ -4,6 +4,7 @@
 #define OHMI_CASES_H
 
 #include "config/values.h"
+#include "harvest/levels.h"
 #include "harvest/node.h"
 #include "ohmwise/harvest.h"
 
@@ -21,6 +22,7 @@ typedef struct {
 typedef struct {
     ohmi_machine *machine;
     ohmi_layer_modes *modes; // (machine->n_layers)
+    ohmi_level_set *levels;  // of a run, for adaptive; NULL = not made yet
     double threshold_w;      // least power at which anything can be done, of its worst layer
     double full_w;           // power that the whole of its largest layer takes
 } ohmi_case_network;
@@ -36,7 +38,8 @@ typedef struct {
 struct ohm_harvest {
     ohm_config *config;        // of its own
     const ohmi_config *values; // of that
-    char preset[OHMI_TEXT];    // of the hardware
+    ohm_hardware hardware;
+    char preset[OHMI_TEXT]; // of the hardware
     char *trace_text, *network_text;
     ohmi_case_trace *traces; // (n_traces) seeds of a trace together
     int n_traces;
@@ -54,6 +57,9 @@ typedef struct {
 } ohmi_case;
 
 ohmi_case ohmi_case_at(const ohm_harvest *harvest, int64_t i);
+int64_t ohmi_case_index(const ohm_harvest *harvest, const ohmi_case *at);
+// Whether one of the schedulers takes levels.
+bool ohmi_harvest_is_adaptive(const ohm_harvest *harvest);
 const ohmi_case_result *ohmi_case_result_of(const ohm_harvest *harvest, const ohmi_case *at);
 const ohmi_node_point *ohmi_case_points_of(const ohm_harvest *harvest, const ohmi_case *at);
 

@@ -19,7 +19,7 @@
 // what is known of a network before its layers are
 typedef struct {
     ohmi_network_def def;
-    ohmi_config config; // a run's own, where it is one
+    ohmi_config config;
     int classes;
 } described;
 
@@ -29,33 +29,14 @@ static ohm_status no_memory(ohm_error *err) {
 
 void ohmi_machine_free(ohmi_machine **machine) {
     if (machine && *machine) {
+        for (int l = 0; (*machine)->layers && l < (*machine)->n_layers; l++) {
+            ohmi_mask_free(&(*machine)->layers[l].mask);
+        }
         ohmi_free((*machine)->layers);
         ohmi_workload_free(&(*machine)->work);
         ohmi_free(*machine);
         *machine = NULL;
     }
-}
-
-// a run's config, images and classes
-static ohm_status describe_run(described *out, const char *folder, const ohmi_config *config,
-                               ohm_error *err) {
-    ohm_status status = OHM_OK;
-    ohmi_opened run = {0};
-    OHM_TRY(ohmi_opened_open(&run, folder, 1, "reference", err));
-    const int n_learned = (int)run.learner->position.task;
-    if (n_learned < 1) {
-        status = ohmi_fail(err, OHM_ERR_ARGUMENT, "the run '%s' has learned no task yet", folder);
-        goto done;
-    }
-    out->config = *run.values;
-    out->config.harvest = config->harvest;
-    out->def.channels = run.tasks->channels;
-    out->def.height = run.tasks->height;
-    out->def.width_pixels = run.tasks->width;
-    out->classes = run.tasks->task[n_learned - 1].n_classes;
-done:
-    ohmi_opened_close(&run);
-    return status;
 }
 
 // "model@pixels x channels"
@@ -87,14 +68,8 @@ static ohm_status describe_model(described *out, char *model, size_t room, const
 static ohm_status describe(described *out, char *model, size_t room, const char *network,
                            const ohmi_config *config, ohm_error *err) {
     ohm_status status = OHM_OK;
-    struct stat info;
     out->config = *config;
-    if (stat(network, &info) == 0 && S_ISDIR(info.st_mode)) {
-        OHM_TRY(describe_run(out, network, config, err));
-        (void)snprintf(model, room, "%s", out->config.network.model);
-    } else {
-        OHM_TRY(describe_model(out, model, room, network, err));
-    }
+    OHM_TRY(describe_model(out, model, room, network, err));
     const ohmi_config *c = &out->config;
     if (c->quantise.weight_bits < 1 || c->quantise.activation_bits < 1) {
         status =
@@ -215,6 +190,7 @@ static void price_layer(ohmi_machine_layer *out, const ohmi_machine *m, int l,
     const double planes = counted->planes, ones = planes * h->input_ones;
     const double reads = h->array.energy_per == OHMI_PER_PLANE ? planes : 1;
     const double columns = (double)h->array.columns;
+    const double mask_bits = (double)ohmi_price_mask_bits(m->work);
 
     // an H-tree from the buffer to an array is about as long as the chip's side, as in price.c
     const double wire_j =
@@ -230,13 +206,11 @@ static void price_layer(ohmi_machine_layer *out, const ohmi_machine *m, int l,
         .line_j = reads * (h->line.column_j + part[OHMI_PART_ADC].energy_j +
                            part[OHMI_PART_SHIFT_INPUT].energy_j),
         .join_j = reads * part[OHMI_PART_SHIFT_WEIGHT].energy_j,
-        .array_j =
-            reads * part[OHMI_PART_SWITCH].energy_j + columns * part[OHMI_PART_MASK].energy_j,
+        .array_j = reads * part[OHMI_PART_SWITCH].energy_j +
+                   columns * mask_bits * part[OHMI_PART_MASK].energy_j,
         .input_j = planes * bit_j,
         .adder_j = part[OHMI_PART_ADDER].energy_j,
-        .first_bits = h->adder_first_bits > 0
-                          ? (double)h->adder_first_bits
-                          : (double)(h->adc.bits + counted->planes + placed->n_digits + 1),
+        .first_bits = ohmi_price_first_bits(h, m->work, l),
         .array_leak_w =
             (double)h->rows * columns * part[OHMI_PART_CELL].leakage_w +
             part[OHMI_PART_SWITCH].leakage_w +
@@ -270,6 +244,42 @@ static void price_layer(ohmi_machine_layer *out, const ohmi_machine *m, int l,
     if (!c->harvest.gating) {
         p->array_leak_w = p->out_leak_w = 0; // all of it leaks all the time
     }
+}
+
+// What a task leaves of a layer. Energies that its codes and the levels of its mask decide are
+// those of price.h, spread evenly.
+static ohm_status mask_layer(ohmi_machine_layer *out, const ohmi_machine *m, int l,
+                             ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const ohmi_component *part = m->hardware.part;
+    const ohmi_placed_layer *placed = &m->work->place->layers[l];
+    const ohmi_count_layer *counted = &m->work->layers[l];
+    const ohmi_work_task *task = &m->work->tasks[m->task];
+    const ohmi_count *count = &task->count[l];
+    const double vectors = (double)counted->vectors;
+    ohmi_area area;
+    ohmi_price price;
+    OHM_TRY(ohmi_mask_new(&out->mask, task->on[l], placed->layout.n_groups, placed->k,
+                          placed->per_array, err));
+    ohmi_tile_price *p = &out->price;
+    const double built = ohmi_price_adder_bits(counted->adders_built, p->first_bits);
+    if (built > 0) {
+        out->mask->tree_part = ohmi_price_adder_bits(count->adders, p->first_bits) / built;
+    }
+    out->macs = (double)count->weights_on * vectors;
+    // the cells' energy is what all rows of all columns that are on take
+    ohmi_price_area(&area, m->work, &m->hardware);
+    ohmi_price_layer(&price, m->work, l, count, &m->hardware, &area);
+    const double driven = vectors * ((double)placed->lines * (double)count->weights_on +
+                                     (double)placed->reserved * (double)count->lines_driven);
+    p->cell_j = driven > 0 ? price.energy_j[OHMI_PART_CELL] / driven : 0;
+    if (count->shifts > 0) {
+        p->tail_j +=
+            (double)count->shifts * vectors * part[OHMI_PART_SHIFT_WEIGHT].energy_j / out->cells;
+        p->fixed_s += part[OHMI_PART_SHIFT_WEIGHT].delay_s;
+    }
+done:
+    return status;
 }
 
 // how long a layer takes with all of it on
@@ -334,9 +344,13 @@ static ohm_status fill_layers(ohmi_machine *m, const ohmi_config *c, ohm_error *
         layer->copies = 1;
         layer->cells =
             (double)placed->layout.run * (double)placed->k * (double)m->work->layers[l].vectors;
+        layer->macs = layer->cells;
         price_layer(layer, m, l, &area, c);
+        if (m->task >= 0) {
+            OHM_TRY(mask_layer(layer, m, l, err));
+        }
         m->arrays += layer->arrays;
-        m->macs += layer->cells;
+        m->macs += layer->macs;
     }
     m->base_w = c->harvest.static_w +
                 (c->harvest.gating ? area.buffer_bits * m->hardware.part[OHMI_PART_BUFFER].leakage_w
@@ -357,10 +371,62 @@ done:
     return status;
 }
 
+ohm_status ohmi_machine_task(int *task, const ohmi_opened *run, const ohmi_config *config,
+                             ohm_error *err) {
+    const int n_learned = (int)run->learner->position.task;
+    *task = config->harvest.task > 0 ? (int)config->harvest.task - 1 : n_learned - 1;
+    if (n_learned < 1) {
+        return ohmi_fail(err, OHM_ERR_ARGUMENT, "the run has learned no task yet");
+    }
+    return ohmi_opened_check_task(run, *task, err);
+}
+
+ohm_status ohmi_machine_of_run(ohmi_machine **out, const char *name, const ohmi_learner *learner,
+                               int task, const ohmi_config *config, const ohm_hardware *hardware,
+                               ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_machine *m = ohmi_alloc(1, sizeof *m);
+    *out = NULL;
+    if (!m) {
+        status = no_memory(err);
+        goto done;
+    }
+    m->task = task;
+    (void)snprintf(m->name, sizeof m->name, "%s", name);
+    OHM_TRY(ohmi_hardware_for(&m->hardware, hardware, learner->config, err));
+    OHM_TRY(ohmi_workload_new(&m->work, learner, task + 1, err));
+    OHM_TRY(ohmi_workload_count(m->work, &m->hardware, err));
+    OHM_TRY(fill_layers(m, config, err));
+    m->work->learner = NULL; // it may be closed
+    *out = m;
+    m = NULL;
+done:
+    ohmi_machine_free(&m);
+    return status;
+}
+
+// of a run's folder
+static ohm_status open_run(ohmi_machine **out, const char *folder, const ohmi_config *config,
+                           const ohm_hardware *hardware, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    ohmi_opened run = {0};
+    int task;
+    OHM_TRY(ohmi_opened_open(&run, folder, 1, "reference", err));
+    OHM_TRY(ohmi_machine_task(&task, &run, config, err));
+    OHM_TRY(ohmi_machine_of_run(out, folder, run.learner, task, config, hardware, err));
+done:
+    ohmi_opened_close(&run);
+    return status;
+}
+
 ohm_status ohmi_machine_new(ohmi_machine **out, const char *network, const ohmi_config *config,
                             const ohm_hardware *hardware, ohm_error *err) {
     ohm_status status = OHM_OK;
     char model[OHMI_TEXT];
+    struct stat info;
+    if (stat(network, &info) == 0 && S_ISDIR(info.st_mode)) {
+        return open_run(out, network, config, hardware, err);
+    }
     ohmi_machine *m = ohmi_alloc(1, sizeof *m);
     ohmi_build *build = ohmi_alloc(1, sizeof *build);
     described *d = ohmi_alloc(1, sizeof *d);
@@ -369,6 +435,7 @@ ohm_status ohmi_machine_new(ohmi_machine **out, const char *network, const ohmi_
         status = no_memory(err);
         goto done;
     }
+    m->task = -1;
     m->work = ohmi_alloc(1, sizeof *m->work);
     if (!m->work) {
         status = no_memory(err);

@@ -27,12 +27,16 @@
 //   rounds = most bit lines of one array / converters that are on
 //   P = E / t + leakage of what works
 // With all rows and columns this is price.h's energy of a layer; a test compares them.
+//
+// Of a learned run a task's mask says which columns are on (mask.h). Then g b, kappa g and rho are
+// the arrays with a column on, the columns on and the rows that some of these need.
 #ifndef OHMI_MACHINE_H
 #define OHMI_MACHINE_H
 
 #include "hardware/preset.h"
 #include "hardware/workload.h"
-#include "harvest/cursor.h"
+#include "learn/opened.h"
+#include "harvest/mask.h"
 
 // Energies, J, and the rest of what a tile's price is made of.
 typedef struct {
@@ -52,9 +56,11 @@ typedef struct {
 typedef struct {
     char name[64];
     ohmi_matrix matrix;
-    int64_t arrays; // of one copy
-    int64_t copies; // at most, of the arrays there are
-    double cells;   // K M P: multiply-accumulates of an image
+    int64_t arrays;  // of one copy
+    int64_t copies;  // at most, of the arrays there are
+    double cells;    // K M P
+    double macs;     // multiply-accumulates of an image: the cells of columns that are on
+    ohmi_mask *mask; // NULL = all columns are on
     ohmi_tile_price price;
 } ohmi_machine_layer;
 
@@ -65,18 +71,27 @@ typedef struct {
     int64_t arrays;             // of the network
     int64_t all_arrays;         // of the machine
     double macs;                // of an image
+    int task;                   // of a run, 0-based; -1 = a model
     double base_w;              // while the machine is on, whatever it does
     double wake_s, wake_w;
-    ohmi_workload *work; // places and counts, without tasks
+    ohmi_workload *work; // places and counts; of a run with its tasks up to this one
     ohmi_hardware hardware;
 } ohmi_machine;
+
+// What is on of a tile at most.
+typedef struct {
+    ohmi_mask_most most;
+    int64_t rows, outputs; // rows of a group; outputs with a column on
+    int64_t fullest;       // columns of an array
+} ohmi_tile_on;
 
 // What a tile is, for its price.
 typedef struct {
     int64_t n_rows, row_arrays, n_columns, column_arrays;
-    int64_t array_columns; // of the fullest array
-    int64_t converters;    // that are on in each array
-    bool is_partial;       // it adds to a partial sum, or leaves one
+    int64_t array_columns;  // of the fullest array
+    int64_t converters;     // that are on in each array
+    bool is_partial;        // it adds to a partial sum, or leaves one
+    const ohmi_tile_on *on; // of a task; NULL = all of it
 } ohmi_tile_size;
 
 // Energy of a tile, J, without leakage; its time, s; the leakage of what works, W.
@@ -87,12 +102,21 @@ double ohmi_tile_leak_w(const ohmi_tile_price *price, const ohmi_tile_size *size
 double ohmi_tree_bits(int64_t n, double first_bits);
 
 // Builds the machine for a network: "vgg8", "lenet@28x1" (pixels, channels), or the folder of a
-// quantised run. config: sections network, array, adc, quantise (of a run its own), harvest. Copies
-// of layers are dealt out to the layer that takes longest with what it has, while there are arrays.
-// Free with ohmi_machine_free.
+// quantised run, whose columns are those that task `harvest.task` has on. config: sections network,
+// array, adc, quantise (of a run its own), harvest. Copies of layers are dealt out to the layer
+// that takes longest with what it has, while there are arrays. Free with ohmi_machine_free.
 OHM_NODISCARD ohm_status ohmi_machine_new(ohmi_machine **out, const char *network,
                                           const ohmi_config *config, const ohm_hardware *hardware,
                                           ohm_error *err);
+// The same of a run that is open, with the columns that task (0-based, learned) has on in it.
+OHM_NODISCARD ohm_status ohmi_machine_of_run(ohmi_machine **out, const char *name,
+                                             const ohmi_learner *learner, int task,
+                                             const ohmi_config *config,
+                                             const ohm_hardware *hardware, ohm_error *err);
 void ohmi_machine_free(ohmi_machine **machine);
+
+// The task that a config asks for of a run: harvest.task, or the last one learned; 0-based.
+OHM_NODISCARD ohm_status ohmi_machine_task(int *task, const ohmi_opened *run,
+                                           const ohmi_config *config, ohm_error *err);
 
 #endif

@@ -102,6 +102,56 @@ static double mean_j(const ohmi_tile_price *p, const ohmi_matrix *m, const cut *
     return vector_j / (n_rows * n_columns);
 }
 
+// the same of the columns that a task has on
+static double masked_mean_j(const ohmi_machine_layer *layer, const cut *rows, const cut *columns) {
+    const ohmi_tile_price *p = &layer->price;
+    const ohmi_mask *mask = layer->mask;
+    const ohmi_matrix *m = &layer->matrix;
+    const double offset = p->reserved > 0;
+    ohmi_mask_sums on;
+    ohmi_mask_add_up(&on, mask, m, &(ohmi_tile){rows->extent, columns->extent});
+    const double sums = ohmi_mask_partial_sums(mask, m, rows->extent);
+    const double adder_bits =
+        (double)m->columns.total * rows->sum_tree * mask->tree_part + sums * p->psum_bits;
+    const double vector_j =
+        p->row_j * on.lines + p->line_j * (p->lines * on.columns + p->reserved * on.arrays) +
+        p->join_j * (on.columns + offset * on.arrays) +
+        p->cell_j * (p->lines * on.cells + p->reserved * on.lines) + p->array_j * on.arrays +
+        p->input_j * on.inputs + p->adder_j * adder_bits + p->partial_j * sums +
+        p->tail_j * (double)m->rows.total * (double)m->columns.total;
+    return vector_j / ((double)rows->n * (double)columns->n);
+}
+
+// what is on at most of all tiles of one cut of the columns, for all cuts of the rows: on (n_rows)
+static ohm_status fill_on(ohmi_tile_on *on, const ohmi_machine_layer *layer, const cut *rows,
+                          int n_rows, const cut *columns, ohm_error *err) {
+    const ohmi_mask *mask = layer->mask;
+    int64_t groups[MOST_CHOICES] = {rows[0].extent.units};
+    ohmi_mask_most most[MOST_CHOICES];
+    int n = 1;
+    // parts of an array are all of one group
+    for (int r = 1; r < n_rows; r++) {
+        if (rows[r].extent.units != rows[r - 1].extent.units) {
+            groups[n++] = rows[r].extent.units;
+        }
+    }
+    const ohm_status status = ohmi_mask_windows(most, mask, columns->extent, groups, n, err);
+    if (status < 0) {
+        return status;
+    }
+    const int64_t fullest = ohmi_mask_fullest(mask, columns->extent);
+    for (int r = 0, i = 0; r < n_rows; r++) {
+        i += r > 0 && rows[r].extent.units != rows[r - 1].extent.units;
+        const int64_t outputs = columns->most < mask->outputs_on ? columns->most : mask->outputs_on;
+        on[r] = (ohmi_tile_on){
+            .most = most[i],
+            .rows = rows[r].most < layer->matrix.rows.unit ? rows[r].most : layer->matrix.rows.unit,
+            .outputs = most[i].columns < outputs ? most[i].columns : outputs,
+            .fullest = fullest};
+    }
+    return OHM_OK;
+}
+
 // growing lists of modes and points
 typedef struct {
     ohmi_activation *modes;
@@ -217,20 +267,37 @@ static ohm_status hull_of(ohmi_hull *hull, point_list *list, ohm_error *err) {
     return OHM_OK;
 }
 
+ohm_status ohmi_hull_join(ohmi_hull *out, const ohmi_hull *const *hulls, int n, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    point_list points = {0};
+    for (int h = 0; h < n; h++) {
+        for (int i = 1; i < hulls[h]->n; i++) {
+            OHM_TRY(grow((void **)&points.points, points.n, &points.room, sizeof(point), err));
+            points.points[points.n++] = (point){hulls[h]->power_w[i], hulls[h]->rate_hz[i]};
+        }
+    }
+    OHM_TRY(hull_of(out, &points, err));
+done:
+    ohmi_free(points.points);
+    return status;
+}
+
 // all modes of one tile: converters, then copies
 static ohm_status add_modes(mode_list *tiled, mode_list *copied, point_list *points,
                             const ohmi_machine_layer *layer, const cut *rows, const cut *columns,
-                            ohm_error *err) {
+                            const ohmi_tile_on *on, ohm_error *err) {
     ohm_status status = OHM_OK;
     const ohmi_matrix *m = &layer->matrix;
     const ohmi_tile_price *p = &layer->price;
     int64_t rounds[MOST_CHOICES];
     ohmi_tile_size size;
     size_of(&size, m, rows, columns);
+    size.on = on;
     const int64_t tiles = rows->n * columns->n;
     const double peak_j = ohmi_tile_energy_j(p, &size), leak_w = ohmi_tile_leak_w(p, &size);
-    const double average_j = mean_j(p, m, rows, columns);
-    const int64_t lines = size.array_columns * p->lines + p->reserved;
+    const double average_j = on ? masked_mean_j(layer, rows, columns) : mean_j(p, m, rows, columns);
+    const int64_t most_columns = on ? on->fullest : size.array_columns;
+    const int64_t driven = most_columns * p->lines + p->reserved, lines = driven > 0 ? driven : 1;
     const int n_rounds = sizes_of(rounds, lines, MOST_CHOICES);
     double last_s = 0;
     for (int i = 0; i < n_rounds; i++) {
@@ -278,15 +345,27 @@ static ohm_status fill_layer(ohmi_layer_modes *out, const ohmi_machine_layer *la
     point_list points = {0};
     cut *rows = ohmi_alloc(MOST_CHOICES, sizeof *rows);
     cut *columns = ohmi_alloc(MOST_CHOICES, sizeof *columns);
+    ohmi_tile_on *on = NULL; // (n_columns, n_rows)
     if (!rows || !columns) {
         status = no_memory(err);
         goto done;
     }
     const int n_rows = cuts_of(rows, &layer->matrix.rows, layer->price.first_bits);
     const int n_columns = cuts_of(columns, &layer->matrix.columns, layer->price.first_bits);
+    if (layer->mask) {
+        on = ohmi_alloc((size_t)n_columns * (size_t)n_rows, sizeof *on);
+        if (!on) {
+            status = no_memory(err);
+            goto done;
+        }
+        for (int c = 0; c < n_columns; c++) {
+            OHM_TRY(fill_on(on + (ptrdiff_t)c * n_rows, layer, rows, n_rows, &columns[c], err));
+        }
+    }
     for (int r = 0; r < n_rows; r++) {
         for (int c = 0; c < n_columns; c++) {
-            OHM_TRY(add_modes(&tiled, &copied, &points, layer, &rows[r], &columns[c], err));
+            OHM_TRY(add_modes(&tiled, &copied, &points, layer, &rows[r], &columns[c],
+                              on ? &on[(ptrdiff_t)c * n_rows + r] : NULL, err));
             if (r == 0 && c == 0) {
                 // all of it, as fast as it can: the first mode, of one copy
                 full.modes = ohmi_alloc(1, sizeof *full.modes);
@@ -307,6 +386,7 @@ static ohm_status fill_layer(ohmi_layer_modes *out, const ohmi_machine_layer *la
 done:
     ohmi_free(rows);
     ohmi_free(columns);
+    ohmi_free(on);
     ohmi_free(tiled.modes);
     ohmi_free(copied.modes);
     ohmi_free(full.modes);

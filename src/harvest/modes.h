@@ -56,6 +56,10 @@ OHM_NODISCARD ohm_status ohmi_modes_new(ohmi_layer_modes **out, const ohmi_machi
                                         ohm_error *err);
 void ohmi_modes_free(ohmi_layer_modes **modes, int n_layers);
 
+// The hull over the points of n hulls: what one of them allows, or two in turn.
+OHM_NODISCARD ohm_status ohmi_hull_join(ohmi_hull *out, const ohmi_hull *const *hulls, int n,
+                                        ohm_error *err);
+
 // The number of the 32nd of an octave that a power lies in. power_w > 0.
 static inline int64_t ohmi_front_part(double power_w) {
     uint64_t bits;

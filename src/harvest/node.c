@@ -16,17 +16,21 @@ typedef struct {
     double left_s;               // of the step under way; 0 = none
     int64_t step_tiles;          // of that step
     int64_t rest_tiles;          // of the layer in this mode, without those of that step
-    double start_s;
+    double start_s, spent_j;     // since the image was begun, or anew
+    int level;
+    int row;            // of the level's layers, in what a node has of these
     ohmi_cursor cursor; // tiles done of the layer
 } image;
 
 struct ohmi_node_state {
     ohmi_node_def def;
     ohmi_node_result result;
-    const ohmi_front **fronts; // (n_layers)
-    image *images;             // (depth) a ring
-    int first, n_images;       // the oldest, and how many follow each other from there
-    image **active;            // (depth) those that work until the next event, the oldest first
+    const ohmi_front **fronts; // (n_levels, n_layers)
+    double *macs;              // (n_levels, n_layers) of an image
+    int n_levels;
+    image *images;       // (depth) a ring
+    int first, n_images; // the oldest, and how many follow each other from there
+    image **active;      // (depth) those that work until the next event, the oldest first
     int n_active;
     // (depth) of the i-th image: power from which on its layer works, INFINITY while it must wait
     // for the layer; the least of it and of those behind it
@@ -48,23 +52,34 @@ ohm_status ohmi_node_new(ohmi_node_state **out, const ohmi_node_def *def, ohm_er
     ohm_status status = OHM_OK;
     ohmi_node_state *node = ohmi_alloc(1, sizeof *node);
     *out = NULL;
+    const int n_layers = def->machine->n_layers;
     if (node) {
         node->def = *def;
-        node->fronts = ohmi_alloc((size_t)def->machine->n_layers, sizeof *node->fronts);
+        node->n_levels = def->levels ? def->n_levels : 1;
+        const size_t n_rows = (size_t)node->n_levels * (size_t)n_layers;
+        node->fronts = ohmi_alloc(n_rows, sizeof *node->fronts);
+        node->macs = ohmi_alloc(n_rows, sizeof *node->macs);
         node->images = ohmi_alloc((size_t)def->depth, sizeof *node->images);
         node->active = ohmi_alloc((size_t)def->depth, sizeof(image *));
         node->needs_w = ohmi_alloc((size_t)def->depth, sizeof *node->needs_w);
         node->rest_w = ohmi_alloc((size_t)def->depth, sizeof *node->rest_w);
     }
-    if (!node || !node->fronts || !node->images || !node->active || !node->needs_w ||
+    if (!node || !node->fronts || !node->macs || !node->images || !node->active || !node->needs_w ||
         !node->rest_w) {
         status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for a node");
         goto done;
     }
     node->least_w = INFINITY;
-    for (int l = 0; l < def->machine->n_layers; l++) {
-        node->fronts[l] = def->scheduler->front(&def->modes[l]);
-        node->least_w = fmin(node->least_w, node->fronts[l]->power_w[0] + def->machine->base_w);
+    for (int v = 0; v < node->n_levels; v++) {
+        const ohmi_layer_modes *modes = def->levels ? def->levels[v].modes : def->modes;
+        const ohmi_machine *machine = def->levels ? def->levels[v].machine : def->machine;
+        for (int l = 0; l < n_layers; l++) {
+            const int row = v * n_layers + l;
+            node->fronts[row] = def->scheduler->front(&modes[l]);
+            node->macs[row] = machine->layers[l].macs;
+            node->least_w =
+                fmin(node->least_w, node->fronts[row]->power_w[0] + def->machine->base_w);
+        }
     }
     node->wake_left_s = def->machine->wake_s;
     node->past.window = def->window;
@@ -81,6 +96,7 @@ done:
 void ohmi_node_free(ohmi_node_state **node) {
     if (node && *node) {
         ohmi_free((*node)->fronts);
+        ohmi_free((*node)->macs);
         ohmi_free((*node)->images);
         ohmi_free((*node)->active);
         ohmi_free((*node)->needs_w);
@@ -135,10 +151,30 @@ static void use(ohmi_node_state *node, double energy_j) {
 static void lose_step(ohmi_node_state *node, image *im) {
     if (im->left_s > 0) {
         const double part = 1 - im->left_s / im->mode->step_s;
-        node->result.wasted_j += part * (double)im->step_tiles * im->mode->tile_j;
+        // of a volatile machine the whole image is
+        if (!node->def.scheduler->is_volatile) {
+            node->result.wasted_j += part * (double)im->step_tiles * im->mode->tile_j;
+        }
         node->result.failed++;
         im->left_s = 0;
     }
+}
+
+// all that is done of an image is lost
+static void lose_image(ohmi_node_state *node, image *im) {
+    ohmi_node_result *r = &node->result;
+    if (im->spent_j <= 0) {
+        return;
+    }
+    for (int l = 0; l < im->layer; l++) {
+        r->macs -= node->macs[im->row + l];
+    }
+    r->passes -= im->layer;
+    r->wasted_j += im->spent_j;
+    r->lost++;
+    im->spent_j = 0;
+    begin_layer(im, 0);
+    node->is_moved = true;
 }
 
 // the supply is gone, or asks for more than there is; steps under way are of those who worked last
@@ -147,6 +183,9 @@ static void switch_off(ohmi_node_state *node) {
         lose_step(node, node->active[i]);
     }
     node->n_active = 0;
+    for (int i = 0; i < node->n_images && node->def.scheduler->is_volatile; i++) {
+        lose_image(node, image_at(node, i));
+    }
     node->result.failures += node->is_on;
     node->is_on = false;
     node->wake_left_s = node->def.machine->wake_s;
@@ -154,8 +193,8 @@ static void switch_off(ohmi_node_state *node) {
 
 // Gives an image the fastest mode for the power that is left, or lets the step under way go on.
 // False: no mode, it cannot work.
-static bool take_mode(ohmi_node_state *node, image *im, double left_w) {
-    const ohmi_front *front = node->fronts[im->layer];
+static bool take_mode(const ohmi_node_state *node, image *im, double left_w) {
+    const ohmi_front *front = node->fronts[im->row + im->layer];
     const int at = ohmi_front_at(front, left_w);
     const ohmi_activation *best = at >= 0 ? &front->modes[at] : NULL;
     if (im->left_s > 0) {
@@ -171,13 +210,23 @@ static bool take_mode(ohmi_node_state *node, image *im, double left_w) {
 static void note_needs(ohmi_node_state *node) {
     double least_w = INFINITY;
     for (int i = node->n_images - 1; i >= 0; i--) {
-        const int layer = image_at(node, i)->layer;
-        const bool waits = i > 0 && image_at(node, i - 1)->layer <= layer;
-        node->needs_w[i] = waits ? INFINITY : node->fronts[layer]->power_w[0];
+        const image *im = image_at(node, i);
+        const bool waits = i > 0 && image_at(node, i - 1)->layer <= im->layer;
+        node->needs_w[i] = waits ? INFINITY : node->fronts[im->row + im->layer]->power_w[0];
         least_w = lesser(least_w, node->needs_w[i]);
         node->rest_w[i] = least_w;
     }
     node->is_moved = false;
+}
+
+// The most columns that the foreseen power is enough for; the fewest when it is for none.
+static void choose_level(const ohmi_node_state *node, image *im, double budget_w) {
+    const int last = node->n_levels - 1;
+    im->level = 0;
+    while (im->level < last && !(budget_w >= node->def.levels[im->level].from_w)) {
+        im->level++;
+    }
+    im->row = im->level * node->def.machine->n_layers;
 }
 
 // Who works until the next event, with which mode. power_w: what there is at most; budget_w: what
@@ -218,7 +267,9 @@ static double plan(ohmi_node_state *node, double power_w, double budget_w) {
         (node->n_images == 0 || image_at(node, node->n_images - 1)->layer > 0)) {
         image *im = image_at(node, node->n_images);
         begin_layer(im, 0);
+        choose_level(node, im, budget_w);
         im->is_begun = false;
+        im->spent_j = 0;
         if (take_mode(node, im, budget_w - taken_w)) {
             node->n_images++;
             node->is_moved = true;
@@ -276,6 +327,7 @@ static void work(ohmi_node_state *node, image *im, double time_s) {
         const double step_j = (double)im->step_tiles * mode->tile_j;
         if (time_s < im->left_s) {
             use(node, time_s / mode->step_s * step_j);
+            im->spent_j += time_s / mode->step_s * step_j;
             im->left_s -= time_s;
             return;
         }
@@ -309,6 +361,7 @@ static void work(ohmi_node_state *node, image *im, double time_s) {
     ohmi_cursor_advance(&im->cursor, &node->def.machine->layers[im->layer].matrix, &mode->tile,
                         tiles);
     use(node, energy_j);
+    im->spent_j += energy_j;
 }
 
 static void note_latency(ohmi_node_state *node, double latency_s) {
@@ -325,12 +378,11 @@ static void move_on(ohmi_node_state *node) {
     const ohmi_machine *machine = node->def.machine;
     for (int i = 0; i < node->n_active; i++) {
         image *im = node->active[i];
-        const ohmi_machine_layer *layer = &machine->layers[im->layer];
-        if (im->cursor.vector < layer->matrix.vectors) {
+        if (im->cursor.vector < machine->layers[im->layer].matrix.vectors) {
             continue;
         }
         node->result.passes++;
-        node->result.macs += layer->cells;
+        node->result.macs += node->macs[im->row + im->layer];
         begin_layer(im, im->layer + 1);
         node->is_moved = true;
     }
@@ -338,6 +390,7 @@ static void move_on(ohmi_node_state *node) {
         ohmi_node_point *point = point_at(node);
         note_latency(node, node->now_s - image_at(node, 0)->start_s);
         node->result.inferences++;
+        node->result.at_level[image_at(node, 0)->level]++;
         if (point) {
             point->finished++;
         }
@@ -438,8 +491,10 @@ static void run_for(ohmi_node_state *node, double power_w, double time_s) {
             work(node, im, until_s);
             // its event is now, whatever rounding says
             if (i == first && im->left_s > 0) {
-                use(node,
-                    im->left_s / im->mode->step_s * (double)im->step_tiles * im->mode->tile_j);
+                const double rest_j =
+                    im->left_s / im->mode->step_s * (double)im->step_tiles * im->mode->tile_j;
+                use(node, rest_j);
+                im->spent_j += rest_j;
                 ohmi_cursor_advance(&im->cursor, &machine->layers[im->layer].matrix,
                                     &im->mode->tile, im->step_tiles);
                 node->result.steps++;
@@ -523,7 +578,9 @@ void ohmi_node_finish(ohmi_node_result *out, const ohmi_node_state *node) {
     out->stored_j = node->stored_j;
     for (int i = 0; i < node->n_images; i++) {
         const image *im = &node->images[(node->first + i) % node->def.depth];
-        out->macs += ohmi_cursor_cells(&im->cursor, &node->def.machine->layers[im->layer].matrix);
+        const ohmi_machine_layer *layer = &node->def.machine->layers[im->layer];
+        out->macs += ohmi_cursor_cells(&im->cursor, &layer->matrix) *
+                     (node->macs[im->row + im->layer] / layer->cells);
     }
 }
 

@@ -11,6 +11,8 @@
 // energy is counted as wasted. A step is counted when it ends. Images are always waiting; each goes
 // through the layers in order, one image in a layer at a time.
 //
+// An image may be begun at a level: with fewer of the columns that its task has on. It stays at it.
+//
 // Without a capacitor what is not used at once is lost: in every interval used <= harvested, since
 // the power that all steps under way take together never exceeds the power there is. With one:
 //     surplus -> efficiency x surplus into it, until it is full;  deficit = taken / efficiency
@@ -29,9 +31,19 @@ typedef struct {
     int layer;        // of the oldest image at the end
 } ohmi_node_point;
 
+// The same network with fewer columns on.
+enum { OHMI_MOST_LEVELS = 8 };
 typedef struct {
     const ohmi_machine *machine;
     const ohmi_layer_modes *modes; // (n_layers)
+    double from_w; // foreseen power from which on an image is begun with it; falling by level
+} ohmi_node_level;
+
+typedef struct {
+    const ohmi_machine *machine;
+    const ohmi_layer_modes *modes; // (n_layers)
+    const ohmi_node_level *levels; // (n_levels) the first is machine and modes; NULL = that alone
+    int n_levels;
     const ohmi_scheduler *scheduler;
     const ohmi_predictor *predictor;
     double slot_s, margin;
@@ -48,15 +60,17 @@ enum { OHMI_LATENCY_BINS = 16 * 64 };
 
 typedef struct {
     double duration_s, harvested_j, used_j;
-    double wasted_j;    // of used_j: in steps that failed
-    double stored_j;    // in the capacitor at the end
-    double on_s;        // steps under way, or waking
-    double macs;        // multiply-accumulates done and kept
-    int64_t inferences; // images through all layers
-    int64_t passes;     // layers done
-    int64_t steps;      // done
-    int64_t failed;     // steps lost
-    int64_t failures;   // of the machine while it was on
+    double wasted_j;                    // of used_j: in steps that failed
+    double stored_j;                    // in the capacitor at the end
+    double on_s;                        // steps under way, or waking
+    double macs;                        // multiply-accumulates done and kept
+    int64_t inferences;                 // images through all layers
+    int64_t at_level[OHMI_MOST_LEVELS]; // of those
+    int64_t lost;                       // images that began anew
+    int64_t passes;                     // layers done
+    int64_t steps;                      // done
+    int64_t failed;                     // steps lost
+    int64_t failures;                   // of the machine while it was on
     int64_t events;
     double latency_min_s, latency_max_s, latency_sum_s;
     int64_t latency_bin[OHMI_LATENCY_BINS];

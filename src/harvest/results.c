@@ -14,9 +14,9 @@ const char ohmi_harvest_note[] = "reconstruction of ResiRCA and ResiSchedule (HP
                                  "paper's tables of component powers "
                                  "could not be had; energies and times are of the hardware preset";
 
-int ohmi_harvest_baseline(const ohm_harvest *h) {
+int ohmi_harvest_scheduler(const ohm_harvest *h, const char *name) {
     for (int i = 0; i < h->n_schedulers; i++) {
-        if (h->schedulers[i] == 0) {
+        if (strcmp(ohmi_schedulers[h->schedulers[i]].name, name) == 0) {
             return i;
         }
     }
@@ -52,13 +52,13 @@ static void spread(double *mean, double *deviation, const double *x, int n) {
     *deviation = n > 1 ? sqrt(squares / (n - 1)) : NAN;
 }
 
-ohmi_harvest_ratio ohmi_harvest_ratio_of(const ohm_harvest *h, const ohmi_case *at) {
+ohmi_harvest_ratio ohmi_harvest_ratio_of(const ohm_harvest *h, const ohmi_case *at, int baseline) {
     enum { MOST_SEEDS = 1000 };
     double throughput[MOST_SEEDS], efficiency[MOST_SEEDS];
     ohmi_harvest_ratio ratio = {NAN, NAN, NAN, NAN, 0};
     int n_seeds, n = 0;
     ohmi_case own = *at, base = *at;
-    base.scheduler = ohmi_harvest_baseline(h);
+    base.scheduler = baseline;
     own.trace = ohmi_harvest_first_seed(h, at->trace, &n_seeds);
     if (base.scheduler < 0 || n_seeds > MOST_SEEDS) {
         return ratio;
@@ -94,28 +94,50 @@ static json_t *trace_tree(const ohmi_case_trace *trace) {
                      "correlation_s", real(s->correlation_s));
 }
 
+// an image with all that is on at once: its energy without what the machine takes whatever it does,
+// and its time
+static json_t *level_tree(const ohmi_level *level) {
+    double image_j = 0, image_s = 0, threshold_w = 0;
+    for (int l = 0; l < level->machine->n_layers; l++) {
+        const ohmi_layer_modes *modes = &level->modes[l];
+        const ohmi_activation *full = &modes->full.modes[0];
+        image_j += full->tile_j * (double)(full->tiles * level->machine->layers[l].matrix.vectors);
+        image_s += full->layer_s;
+        threshold_w = fmax(threshold_w, level->machine->base_w + modes->tiled.power_w[0]);
+    }
+    return json_pack("{s:f, s:I, s:f, s:I, s:f, s:f, s:f, s:f}", "part", level->part, "columns_on",
+                     (json_int_t)level->columns_on, "accuracy", level->accuracy, "images",
+                     (json_int_t)level->n_images, "macs", level->machine->macs, "full_image_j",
+                     image_j, "full_image_s", image_s, "threshold_w", threshold_w);
+}
+
 static json_t *network_tree(const ohmi_case_network *network) {
     const ohmi_machine *m = network->machine;
-    json_t *layers = json_array();
+    json_t *layers = json_array(), *levels = json_array();
+    for (int v = 0; network->levels && v < network->levels->n; v++) {
+        json_array_append_new(levels, level_tree(&network->levels->level[v]));
+    }
     for (int l = 0; l < m->n_layers; l++) {
         const ohmi_machine_layer *layer = &m->layers[l];
         const ohmi_layer_modes *modes = &network->modes[l];
         json_array_append_new(
             layers,
-            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:i, s:f, s:f, s:f}", "name",
+            json_pack("{s:s, s:I, s:I, s:I, s:f, s:I, s:I, s:I, s:i, s:i, s:f, s:f, s:f}", "name",
                       layer->name, "rows", (json_int_t)layer->matrix.rows.total, "columns",
                       (json_int_t)layer->matrix.columns.total, "vectors",
-                      (json_int_t)layer->matrix.vectors, "arrays", (json_int_t)layer->arrays,
-                      "copies", (json_int_t)layer->copies, "modes_looked_at",
-                      (json_int_t)modes->n_looked_at, "modes_tiling", modes->tiled.n,
-                      "modes_duplication", modes->copied.n, "threshold_w",
+                      (json_int_t)layer->matrix.vectors, "on", layer->macs / layer->cells, "arrays",
+                      (json_int_t)layer->arrays, "copies", (json_int_t)layer->copies,
+                      "modes_looked_at", (json_int_t)modes->n_looked_at, "modes_tiling",
+                      modes->tiled.n, "modes_duplication", modes->copied.n, "threshold_w",
                       m->base_w + modes->tiled.power_w[0], "full_w",
                       m->base_w + modes->full.power_w[0], "full_s", modes->full.modes[0].layer_s));
     }
-    return json_pack("{s:s, s:f, s:I, s:I, s:f, s:f, s:f, s:o}", "name", m->name, "macs", m->macs,
+    return json_pack("{s:s, s:o, s:f, s:I, s:I, s:f, s:f, s:f, s:o, s:o}", "name", m->name, "task",
+                     m->task >= 0 ? json_integer(m->task + 1) : json_null(), "macs", m->macs,
                      "arrays", (json_int_t)m->arrays, "arrays_of_machine",
                      (json_int_t)m->all_arrays, "base_w", m->base_w, "threshold_w",
-                     network->threshold_w, "threshold_full_w", network->full_w, "layers", layers);
+                     network->threshold_w, "threshold_full_w", network->full_w, "levels", levels,
+                     "layers", layers);
 }
 
 static json_t *timeline_tree(const ohm_harvest *h, const ohmi_case *at, double duration_s) {
@@ -132,6 +154,23 @@ static json_t *timeline_tree(const ohm_harvest *h, const ohmi_case *at, double d
     }
     return json_pack("{s:f, s:o, s:o, s:o, s:o}", "step_s", step_s, "harvested_w", harvested,
                      "used_w", used, "cells_on", cells, "on", on);
+}
+
+// images by level; null where the accuracy of levels is not measured
+static json_t *at_level_tree(const ohmi_level_set *set, const ohmi_node_result *r) {
+    json_t *images = set ? json_array() : json_null();
+    for (int v = 0; set && v < set->n; v++) {
+        json_array_append_new(images, json_integer((json_int_t)r->at_level[v]));
+    }
+    return images;
+}
+
+double ohmi_harvest_accuracy(const ohmi_level_set *set, const ohmi_node_result *r) {
+    double right = 0;
+    for (int v = 0; set && v < set->n; v++) {
+        right += (double)r->at_level[v] * set->level[v].accuracy;
+    }
+    return set && r->inferences > 0 ? right / (double)r->inferences : NAN;
 }
 
 static json_t *result_tree(const ohm_harvest *h, const ohmi_case *at) {
@@ -157,8 +196,11 @@ static json_t *result_tree(const ohm_harvest *h, const ohmi_case *at) {
         real(r->harvested_j > 0 ? r->macs / r->harvested_j : NAN), "macs_per_used_j",
         real(r->used_j > 0 ? r->macs / r->used_j : NAN), "bound_inferences", result->bound,
         "share_of_bound", real(result->bound > 0 ? images / result->bound : NAN));
+    const ohmi_level_set *levels = h->networks[at->network].levels;
     json_t *last = json_pack(
-        "{s:o, s:I, s:I, s:I, s:I, s:{s:o, s:o, s:o, s:o, s:o}}", "utilisation",
+        "{s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:{s:o, s:o, s:o, s:o, s:o}}", "at_level",
+        at_level_tree(levels, r), "accuracy", real(ohmi_harvest_accuracy(levels, r)), "images_lost",
+        (json_int_t)r->lost, "utilisation",
         real(r->harvested_j > 0 ? r->used_j / r->harvested_j : NAN), "steps", (json_int_t)r->steps,
         "steps_lost", (json_int_t)r->failed, "power_failures", (json_int_t)r->failures, "events",
         (json_int_t)r->events, "latency", "min_s", real(images > 0 ? r->latency_min_s : NAN),
@@ -177,19 +219,26 @@ static json_t *result_tree(const ohm_harvest *h, const ohmi_case *at) {
 }
 
 static json_t *ratio_tree(const ohm_harvest *h, const ohmi_case *at) {
-    const ohmi_harvest_ratio r = ohmi_harvest_ratio_of(h, at);
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o}", "trace",
+    const ohmi_harvest_ratio r = ohmi_harvest_ratio_of(h, at, ohmi_harvest_scheduler(h, "full"));
+    const ohmi_harvest_ratio v =
+        ohmi_harvest_ratio_of(h, at, ohmi_harvest_scheduler(h, "volatile"));
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "trace",
                      h->traces[at->trace].name, "network", h->networks[at->network].machine->name,
                      "scheduler", ohmi_schedulers[h->schedulers[at->scheduler]].name, "predictor",
                      ohmi_predictors[h->predictors[at->predictor]].name, "seeds", r.n,
                      "throughput_over_full", real(r.throughput), "throughput_deviation",
                      real(r.throughput_sd), "efficiency_over_full", real(r.efficiency),
-                     "efficiency_deviation", real(r.efficiency_sd));
+                     "efficiency_deviation", real(r.efficiency_sd), "throughput_over_volatile",
+                     real(v.throughput), "throughput_over_volatile_deviation",
+                     real(v.throughput_sd), "efficiency_over_volatile", real(v.efficiency),
+                     "efficiency_over_volatile_deviation", real(v.efficiency_sd));
 }
 
 json_t *ohmi_harvest_tree(const ohm_harvest *h) {
     json_t *traces = json_array(), *networks = json_array(), *results = json_array();
     json_t *ratios = json_array();
+    const int full = ohmi_harvest_scheduler(h, "full");
+    const int volatile_one = ohmi_harvest_scheduler(h, "volatile");
     for (int t = 0; t < h->n_traces; t++) {
         json_array_append_new(traces, trace_tree(&h->traces[t]));
     }
@@ -200,8 +249,8 @@ json_t *ohmi_harvest_tree(const ohm_harvest *h) {
         int n_seeds;
         const ohmi_case at = ohmi_case_at(h, i);
         json_array_append_new(results, result_tree(h, &at));
-        if (ohmi_harvest_first_seed(h, at.trace, &n_seeds) == at.trace &&
-            at.scheduler != ohmi_harvest_baseline(h) && ohmi_harvest_baseline(h) >= 0) {
+        if (ohmi_harvest_first_seed(h, at.trace, &n_seeds) == at.trace && at.scheduler != full &&
+            (full >= 0 || volatile_one >= 0)) {
             json_array_append_new(ratios, ratio_tree(h, &at));
         }
     }
@@ -244,7 +293,7 @@ done:
 static void add_row(ohmi_text *out, const ohm_harvest *h, const ohmi_case *first) {
     int n_seeds;
     ohmi_case at = *first;
-    double rate = 0, used = 0, on = 0, bound = 0, macs_j = 0, latency = 0;
+    double rate = 0, used = 0, on = 0, bound = 0, macs_j = 0, latency = 0, accuracy = 0;
     (void)ohmi_harvest_first_seed(h, first->trace, &n_seeds);
     for (int s = 0; s < n_seeds; s++, at.trace++) {
         const ohmi_case_result *result = ohmi_case_result_of(h, &at);
@@ -255,8 +304,10 @@ static void add_row(ohmi_text *out, const ohm_harvest *h, const ohmi_case *first
         bound += result->bound > 0 ? (double)r->inferences / result->bound / n_seeds : 0;
         macs_j += r->harvested_j > 0 ? r->macs / r->harvested_j / n_seeds : 0;
         latency += ohmi_node_latency_s(r, 0.5) / n_seeds;
+        accuracy += ohmi_harvest_accuracy(h->networks[at.network].levels, r) / n_seeds;
     }
-    const ohmi_harvest_ratio ratio = ohmi_harvest_ratio_of(h, first);
+    const ohmi_harvest_ratio ratio =
+        ohmi_harvest_ratio_of(h, first, ohmi_harvest_scheduler(h, "full"));
     ohmi_text_printf(out, "%-16.16s %-14.14s %-13s %-8s", h->traces[first->trace].name,
                      h->networks[first->network].machine->name,
                      ohmi_schedulers[h->schedulers[first->scheduler]].name,
@@ -269,7 +320,21 @@ static void add_row(ohmi_text *out, const ohm_harvest *h, const ohmi_case *first
     }
     ohmi_text_printf(out, " %10.4g %7.1f %6.1f %7.1f ", macs_j, 100 * used, 100 * on, 100 * bound);
     ohmi_quantity_add_rounded(out, latency, "s", 9);
+    if (ohmi_harvest_is_adaptive(h) && isfinite(accuracy)) {
+        ohmi_text_printf(out, " %7.2f", 100 * accuracy);
+    }
     ohmi_text_add(out, "\n");
+}
+
+// the levels of a run and what was measured of them
+static void add_levels(ohmi_text *out, const ohmi_case_network *network) {
+    for (int v = 0; network->levels && v < network->levels->n; v++) {
+        const ohmi_level *level = &network->levels->level[v];
+        ohmi_text_printf(out,
+                         "%s, task %d: %3.0f %% of its columns, %.2f %% right of %lld images\n",
+                         network->machine->name, network->machine->task + 1, 100 * level->part,
+                         100 * level->accuracy, (long long)level->n_images);
+    }
 }
 
 ohm_status ohm_harvest_text(char **text, const ohm_harvest *h, ohm_error *err) {
@@ -281,9 +346,10 @@ ohm_status ohm_harvest_text(char **text, const ohm_harvest *h, ohm_error *err) {
         status = not_run(err);
         goto done;
     }
-    ohmi_text_printf(&out, "%s\n%-16s %-14s %-13s %-8s %11s %8s %10s %7s %6s %7s %9s\n",
+    ohmi_text_printf(&out, "%s\n%-16s %-14s %-13s %-8s %11s %8s %10s %7s %6s %7s %9s%s\n",
                      ohmi_harvest_note, "trace", "network", "scheduler", "power", "images/s",
-                     "x full", "MAC/J", "used %", "on %", "bound %", "latency");
+                     "x full", "MAC/J", "used %", "on %", "bound %", "latency",
+                     ohmi_harvest_is_adaptive(h) ? "  right %" : "");
     for (int64_t i = 0; i < ohm_harvest_cases(h); i++) {
         int n_seeds;
         const ohmi_case at = ohmi_case_at(h, i);
@@ -296,6 +362,9 @@ ohm_status ohm_harvest_text(char **text, const ohm_harvest *h, ohm_error *err) {
                      "average); MAC/J: of harvested energy;\nbound %%: of what any schedule could "
                      "finish; latency: median; means over the seeds of a trace\n",
                      OHMI_PUBLISHED_THROUGHPUT);
+    for (int n = 0; n < h->n_networks; n++) {
+        add_levels(&out, &h->networks[n]);
+    }
     if (out.failed) {
         status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the table of results");
         goto done;

@@ -2,10 +2,12 @@
 // The files of `ohmwise harvest --out`: harvest.json, three CSV files and the config.
 #include <math.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/atomic_file.h"
 #include "base/c_locale.h"
 #include "base/fail.h"
+#include "harvest/kept.h"
 #include "harvest/results.h"
 
 // a CSV field of text
@@ -39,7 +41,7 @@ static void write_results(ohmi_text *out, const ohm_harvest *h) {
     ohmi_text_add(out, "trace,seed,network,scheduler,predictor,trace_scale,duration_s,harvested_j,"
                        "used_j,wasted_j,stored_j,on_s,inferences,macs,bound_inferences,steps,"
                        "steps_lost,power_failures,latency_min_s,latency_median_s,latency_p95_s,"
-                       "latency_max_s,threshold_w,threshold_full_w\n");
+                       "latency_max_s,threshold_w,threshold_full_w,images_lost,accuracy\n");
     for (int64_t i = 0; i < ohm_harvest_cases(h); i++) {
         const ohmi_case at = ohmi_case_at(h, i);
         const ohmi_case_result *result = ohmi_case_result_of(h, &at);
@@ -63,7 +65,9 @@ static void write_results(ohmi_text *out, const ohm_harvest *h) {
                                   ohmi_node_latency_s(r, 0.95),
                                   r->inferences > 0 ? r->latency_max_s : NAN,
                                   network->threshold_w,
-                                  network->full_w};
+                                  network->full_w,
+                                  (double)r->lost,
+                                  ohmi_harvest_accuracy(network->levels, r)};
         add_case(out, h, &at);
         for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++) {
             add_number(out, numbers[n]);
@@ -154,6 +158,11 @@ ohm_status ohm_harvest_save(const ohm_harvest *h, const char *folder, ohm_error 
     OHM_TRY(ohm_config_text(&text, h->config, err));
     ohmi_text_add(&out, text);
     OHM_TRY(write_file(folder, "harvest.yaml", &out, err));
+    // all cases are done: what was kept of some has served
+    char kept[1024];
+    if (snprintf(kept, sizeof kept, "%s/%s", folder, ohmi_kept_name) < (int)sizeof kept) {
+        (void)unlink(kept);
+    }
 done:
     ohm_text_free(&text);
     ohmi_text_clear(&out);

@@ -17,10 +17,12 @@ static const ohmi_front *copied(const ohmi_layer_modes *modes) {
 }
 
 const ohmi_scheduler ohmi_schedulers[OHMI_N_SCHEDULERS] = {
-    {"full", "whole layers or nothing", false, full},
-    {"tiling", "parts of layers", false, tiled},
-    {"duplication", "parts of layers, and copies of them", false, copied},
-    {"resischedule", "the same, several layers at once", true, copied},
+    {"full", "whole layers or nothing", 1, false, false, false, full},
+    {"tiling", "parts of layers", 2, false, false, false, tiled},
+    {"duplication", "parts of layers, and copies of them", 3, false, false, false, copied},
+    {"resischedule", "the same, several layers at once", 4, true, false, false, copied},
+    {"adaptive", "the same, fewer columns while power is short", 5, true, true, false, copied},
+    {"volatile", "full, and a failure of the power loses the image", 0, false, false, true, full},
 };
 
 static double predict_last(const ohmi_past *past) {

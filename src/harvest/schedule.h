@@ -11,6 +11,10 @@
 //     duplication   parts of a layer, several copies of it
 //     resischedule  the same, and what the oldest image leaves over goes to the next ones, each in
 //                   another layer: sets of layers that work as a pipeline
+//     adaptive      the same, and an image is begun with fewer columns while power is short
+//                   (levels.h)
+//     volatile      as full, but nothing outlives a failure of the power: the image under way
+//                   begins anew. A baseline whose partial sums lie in volatile memory
 //
 // Since the oldest image has the first choice, an image is never later by what later ones do; they
 // live on power that would be lost. ResiSchedule's own search could not be had (a reconstruction).
@@ -23,13 +27,13 @@
 
 typedef struct {
     const char *name, *what;
-    bool is_pipelined;
+    int mechanisms; // those of schedulers with fewer are among its own
+    bool is_pipelined, has_levels, is_volatile;
     const ohmi_front *(*front)(const ohmi_layer_modes *modes);
 } ohmi_scheduler;
 
-enum { OHMI_N_SCHEDULERS = 4 };
-extern const ohmi_scheduler
-    ohmi_schedulers[OHMI_N_SCHEDULERS]; // each has the modes of those before
+enum { OHMI_N_SCHEDULERS = 6 };
+extern const ohmi_scheduler ohmi_schedulers[OHMI_N_SCHEDULERS];
 
 // What a predictor knows: means of the slots that are over, the latest last, and the power at the
 // end of the last.

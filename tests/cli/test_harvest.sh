@@ -159,6 +159,68 @@ run harvest "$work/tiny.yaml" --json harvest.networks="$work/learned" power.trac
 code 0
 json 'd["networks"][0]["layers"][-1]["columns"] == 2 and d["networks"][0]["layers"][0]["name"] == "conv1"'
 
+json 'd["networks"][0]["task"] == 1 and d["networks"][0]["levels"] == []'
+json 'all(0 < l["on"] <= 1 for l in d["networks"][0]["layers"]) and min(l["on"] for l in d["networks"][0]["layers"]) < 1'
+json 'all(r["accuracy"] is None and r["at_level"] is None for r in d["results"])'
+refuse 2 "task 2 is not learned yet" "$work/tiny.yaml" --json harvest.networks="$work/learned" harvest.task=2
+
+# with fewer of its columns on: the accuracy of all of them is the run's, images are counted by level
+run harvest "$work/tiny.yaml" --json harvest.networks="$work/learned" power.traces=wifi harvest.seeds=1 \
+    harvest.schedulers=full,volatile,resischedule,adaptive "harvest.levels=[1, 0.5]"
+code 0
+cp "$work/out" "$work/adaptive.json"
+json "abs(d['networks'][0]['levels'][0]['accuracy'] - json.load(open('$work/learned/metrics.json'))['tasks'][0]['accuracy_integer']) < 1e-9"
+json 'd["networks"][0]["levels"][1]["columns_on"] < 0.6 * d["networks"][0]["levels"][0]["columns_on"]'
+json 'all(sum(r["at_level"]) == r["inferences"] and r["used_j"] <= r["harvested_j"] and r["inferences"] <= r["bound_inferences"] for r in d["results"])'
+json '{r["scheduler"]: r["inferences"] for r in d["results"] if r["predictor"] == "oracle"}["adaptive"] >= {r["scheduler"]: r["inferences"] for r in d["results"] if r["predictor"] == "oracle"}["resischedule"]'
+json 'any(r["at_level"][1] > 0 for r in d["results"] if r["scheduler"] == "adaptive")'
+json 'all(r["images_lost"] == 0 or r["scheduler"] == "volatile" for r in d["results"])'
+run harvest "$work/tiny.yaml" --out "$work/levels" harvest.networks="$work/learned" power.traces=wifi harvest.seeds=1 \
+    harvest.schedulers=adaptive
+code 0
+out "50 % of its columns"
+out "right %"
+refuse 2 "needs a learned run" "$work/tiny.yaml" --json harvest.schedulers=adaptive
+refuse 2 "must fall from 1" "$work/tiny.yaml" --json "harvest.levels=[0.5, 1]"
+
+# stopped: what is done is kept, the same command goes on, and ends with the same bytes
+many="power.length=1 harvest.seeds=16"
+# shellcheck disable=SC2086 # words
+"$bin" harvest "$work/tiny.yaml" $many --out "$work/stopped" -j 1 >"$work/out" 2>"$work/err" </dev/null &
+job=$!
+last="harvest, stopped"
+sleep 1
+kill -TERM "$job"
+exit_code=0
+wait "$job" || exit_code=$?
+if [ "$exit_code" -eq 0 ] || [ ! -e "$work/stopped/harvest.kept" ]; then
+    echo "not tried: none or all of the cases were done before the stop"
+else
+    code 75
+    err "the same command goes on"
+    if [ ! -e "$work/stopped/harvest.json" ]; then held; else broken "results of half of the cases"; fi
+    cp -r "$work/stopped" "$work/torn"
+    # other cases begin anew; a torn file is one error
+    run harvest "$work/tiny.yaml" power.length=0.1 --out "$work/other" -q
+    cp "$work/stopped/harvest.kept" "$work/other"
+    run harvest "$work/tiny.yaml" power.length=0.1 --out "$work/other" -q
+    code 0
+    head -c 1000 "$work/stopped/harvest.kept" >"$work/torn/harvest.kept"
+    # shellcheck disable=SC2086
+    run harvest "$work/tiny.yaml" $many --out "$work/torn"
+    code 3
+    err "harvest.kept' are damaged"
+    # shellcheck disable=SC2086
+    run harvest "$work/tiny.yaml" $many --out "$work/stopped" -q
+    code 0
+    # shellcheck disable=SC2086
+    run harvest "$work/tiny.yaml" $many --out "$work/unstopped" -q
+    for file in harvest.json harvest.csv harvest_timeline.csv; do
+        if cmp -s "$work/stopped/$file" "$work/unstopped/$file"; then held; else broken "$file is another after a stop"; fi
+    done
+    if [ ! -e "$work/stopped/harvest.kept" ]; then held; else broken "what was kept stays"; fi
+fi
+
 # its images really computed in tiles while the power fails: the same logits
 run harvest "$work/learned" --verify 3
 code 0

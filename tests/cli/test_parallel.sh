@@ -314,6 +314,47 @@ run simulate "$work/one" adc.range=ideal fault.stuck_off=0.1 --chips $((n_chips 
 code 0
 holds cmp -s "$work/dead.json" "$work/alive.json"
 
+# ---- harvested power ----
+
+# cases over ranks: the same bytes
+run harvest harvest/first power.length=3 --out "$work/power-1" -q
+code 0
+ranks 2 harvest harvest/first power.length=3 --out "$work/power-2" -q
+code 0
+for file in harvest.json harvest.csv harvest_modes.csv harvest_timeline.csv harvest.yaml harvest.html; do
+    holds cmp -s "$work/power-1/$file" "$work/power-2/$file"
+done
+holds [ "$(grep -c 'reconstruction of ResiRCA' "$work/out")" -eq 1 ]
+
+# stopped on two ranks, gone on with by one: what is done is kept
+seeds="power.length=1 harvest.seeds=24"
+# shellcheck disable=SC2086 # words
+mpirun -n 2 "$bin" harvest harvest/first $seeds --out "$work/stopped" >"$work/out" 2>"$work/err" \
+    </dev/null &
+job=$!
+last="harvest on 2 ranks, stopped"
+sleep 2
+kill -USR1 "$job" # mpirun passes it on to all ranks
+exit_code=0
+wait "$job" || exit_code=$?
+if [ "$exit_code" -eq 0 ]; then
+    echo "not tried: all cases were done before the job was stopped"
+else
+    code 75
+    err "stopped early"
+    holds [ "$(grep -c '^ohmwise: ' "$work/err")" -eq 1 ]
+    holds [ ! -e "$work/stopped/harvest.json" ]
+    # shellcheck disable=SC2086
+    run harvest harvest/first $seeds --out "$work/stopped" -q
+    code 0
+    # shellcheck disable=SC2086
+    run harvest harvest/first $seeds --out "$work/unstopped" -q
+    code 0
+    holds cmp -s "$work/stopped/harvest.json" "$work/unstopped/harvest.json"
+    holds cmp -s "$work/stopped/harvest_timeline.csv" "$work/unstopped/harvest_timeline.csv"
+    holds [ ! -e "$work/stopped/harvest.kept" ]
+fi
+
 # the benchmark of parts has a row more
 ranks 2 bench parts --model small --expand 0.25 --batch 4 --repeats 2 --quiet
 code 0

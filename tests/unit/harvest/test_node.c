@@ -11,7 +11,7 @@
 #include "ohmwise/harvest.h"
 #include "small_machine.h"
 
-enum { FULL, TILING, DUPLICATION, RESISCHEDULE };
+enum { FULL, TILING, DUPLICATION, RESISCHEDULE, ADAPTIVE };
 enum { ORACLE, LAST, AVERAGE };
 
 static double uniform(uint32_t seed, uint32_t *draw) {
@@ -40,7 +40,8 @@ static ohmi_node_def def_of(const small_machine *s, int scheduler, int predictor
                            .slot_s = 1e-4,
                            .margin = 1,
                            .window = 4,
-                           .depth = scheduler == RESISCHEDULE ? s->machine->n_layers : 1,
+                           .depth =
+                               ohmi_schedulers[scheduler].is_pipelined ? s->machine->n_layers : 1,
                            .storage_efficiency = 0.8};
 }
 
@@ -274,7 +275,7 @@ static void test_failures(void **state) {
         segments[i].duration_s = 1e-6 * (0.05 + 5 * uniform(11, &draw));
         segments[i].power_w = i % 2 ? 0 : full_power(&s) * pow(10, 2 * uniform(11, &draw) - 1.5);
     }
-    for (int scheduler = TILING; scheduler < OHMI_N_SCHEDULERS; scheduler++) {
+    for (int scheduler = TILING; scheduler <= ADAPTIVE; scheduler++) {
         ohmi_node_result r;
         const ohmi_node_def def = def_of(&s, scheduler, ORACLE);
         run(&r, &def, segments, N);
@@ -319,6 +320,52 @@ static void test_storage(void **state) {
     def.storage_w = full_w;
     run(&with, &def, segments, N);
     assert_int_equal(with.inferences, 0);
+    small_machine_free(&s);
+}
+
+// what is volatile is lost with the power: images only get through where it lasts
+static void test_volatile(void **state) {
+    (void)state;
+    enum { N = 100 };
+    ohmi_interval segments[N];
+    small_machine s;
+    small_machine_new(&s, "lenet@28x1", NULL);
+    double image_s = 0, image_j = 0;
+    for (int l = 0; l < s.machine->n_layers; l++) {
+        const ohmi_activation *full = &s.modes[l].full.modes[0];
+        image_s += full->layer_s;
+        image_j += full->tile_j * (double)(full->tiles * s.machine->layers[l].matrix.vectors);
+    }
+    // 0.9 of an image, 49 times: 44 images go through with what was done kept, none without
+    for (int i = 0; i < N; i++) {
+        segments[i] = (ohmi_interval){0.9 * image_s, i % 2 ? 0 : 2 * full_power(&s)};
+    }
+    ohmi_node_result kept, lost;
+    ohmi_node_def def = def_of(&s, FULL, ORACLE);
+    run(&kept, &def, segments, N);
+    def.scheduler = &ohmi_schedulers[ohmi_scheduler_find("volatile")];
+    run(&lost, &def, segments, N);
+    assert_true(kept.inferences >= 40 && kept.lost == 0);
+    assert_int_equal(lost.inferences, 0);
+    assert_int_equal(lost.lost, N / 2);
+    assert_int_equal(lost.passes, 0);
+    assert_true(fabs(lost.macs) <= 1e-9 * kept.macs);
+    // what was used was used for nothing
+    assert_true(lost.used_j > 0.1 * kept.used_j && lost.used_j <= lost.harvested_j);
+    assert_true(fabs(lost.wasted_j + s.machine->base_w * lost.on_s - lost.used_j) <=
+                1e-9 * lost.used_j);
+
+    // 2.5 images each time: two get through, half of one is lost
+    for (int i = 0; i < N; i += 2) {
+        segments[i].duration_s = 2.5 * image_s;
+    }
+    run(&lost, &def, segments, N);
+    assert_int_equal(lost.inferences, N);
+    assert_int_equal(lost.lost, N / 2);
+    assert_int_equal(lost.passes, N * s.machine->n_layers);
+    assert_true(fabs(lost.macs - N * s.machine->macs) <= 1e-9 * lost.macs);
+    assert_true(fabs(lost.used_j - lost.wasted_j - s.machine->base_w * lost.on_s - N * image_j) <=
+                1e-6 * lost.used_j);
     small_machine_free(&s);
 }
 
@@ -425,8 +472,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_step_by_step), cmocka_unit_test(test_energy_and_bound),
         cmocka_unit_test(test_steady),       cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_storage),      cmocka_unit_test(test_waking),
-        cmocka_unit_test(test_mechanisms),
+        cmocka_unit_test(test_storage),      cmocka_unit_test(test_volatile),
+        cmocka_unit_test(test_waking),       cmocka_unit_test(test_mechanisms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
