@@ -141,6 +141,37 @@ static void leave(subject *s, double part) {
     }
 }
 
+// Batch norm's means and variances with the columns that are left: the mean over training batches,
+// without augmentation.
+static ohm_status take_statistics(subject *s, ohm_error *err) {
+    ohm_status status = OHM_OK;
+    const ohmi_config *config = s->learner->config;
+    ohmi_loader *loader = NULL;
+    ohmi_batch batch;
+    const ohmi_loader_def def = {
+        .seed = config->seed,
+        .batch = s->learner->network->batch,
+        .shuffle = true,
+        .input_step = ohmi_input_step(config),
+        .input_max = (float)((1 << (config->quantise.input_bits - 1)) - 1),
+    };
+    ohmi_learner_activate(s->learner, s->task, true);
+    OHM_TRY(ohmi_loader_new(&loader, s->tasks, &def, err));
+    ohmi_loader_start(loader, s->task, &s->tasks->task[s->task].train, 0, 0);
+    for (int i = 0; i < OHMI_LEVEL_BATCHES; i++) {
+        ohmi_loader_next(loader, &batch);
+        if (batch.n == 0) {
+            break;
+        }
+        // a momentum of 1 / (i + 1) makes the running values the mean so far
+        ohmi_network_forward(s->learner->network, batch.x, batch.n, OHMI_MODE_TRAIN,
+                             1.0f / (float)(i + 1));
+    }
+done:
+    ohmi_loader_free(&loader);
+    return status;
+}
+
 // the accuracy with the columns that are left
 static ohm_status measure(ohmi_level *level, subject *s, int64_t n_images, ohm_error *err) {
     ohmi_evaluation e;
@@ -216,6 +247,9 @@ ohm_status ohmi_level_set_new(ohmi_level_set **out, const char *folder, const oh
         OHM_TRY(
             ohmi_machine_of_run(&level->machine, folder, s.learner, s.task, config, hardware, err));
         OHM_TRY(ohmi_modes_new(&level->modes, level->machine, err));
+        if (v > 0) {
+            OHM_TRY(take_statistics(&s, err));
+        }
         OHM_TRY(measure(level, &s, config->harvest.level_images, err));
     }
     OHM_TRY(join_hulls(set, err));

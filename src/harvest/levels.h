@@ -7,8 +7,10 @@
 //     score = level of the mask x sum over the column of |weight code|
 //
 // so each level's columns are among those of the level before. What is left takes less power and
-// less time, by the same prices (machine.h). Batch norm and clips stay as they were learned; the
-// accuracy of each level is measured with the integer network on the task's test images.
+// less time, by the same prices (machine.h). All columns are the run as it was learned. Each other
+// level has batch norm's means and variances taken anew, over some of the task's training batches;
+// scales, clips and the classifier stay as they were learned. The accuracy of each level is
+// measured with the integer network on the task's test images.
 //
 // When an image is begun, the first level is taken whose time for an image, if the foreseen power
 // stays as it is, is at most harvest.level_time:
@@ -19,6 +21,8 @@
 #define OHMI_LEVELS_OF_RUN_H
 
 #include "harvest/node.h"
+
+enum { OHMI_LEVEL_BATCHES = 16 }; // that statistics are taken over; own choice
 
 typedef struct {
     double part;     // of the columns that the task has on
