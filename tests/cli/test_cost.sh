@@ -96,6 +96,15 @@ for method in finetune xma2; do
     if [ "$exit_code" -ne 0 ]; then held; else broken "arrays that are no PEs"; fi
     one_err_line
 done
+# where the run's own arrays are unless the hardware says otherwise
+cp -r "$work/xma2" "$work/own"
+sed -i 's/^  copies: rewrite .*/  copies: arrays/' "$work/own/config.yaml"
+run cost "$work/own" --switches 1-2x1000 --json --out "$work/o"
+code 0
+json 'd["switching"]["energy_j"] == 0 and d["lifetime"]["unlimited"]'
+run cost "$work/own" program.copies=rewrite --switches 1-2x1000 --json --out "$work/o"
+code 0
+json 'd["switching"]["energy_j"] > 0 and not d["lifetime"]["unlimited"]'
 run cost "$work/xma2" program.backbone=true --csv "$work/csv" --out "$work/o"
 code 0
 out "programming the backbone and all tasks"
