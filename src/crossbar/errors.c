@@ -36,8 +36,9 @@ struct ohmi_errors {
     ohmi_learner *learner;
     parts *of_layer;                 // (n_layers + 1), the classifier last
     float *y, *s, *q, *q2, *squares; // of the largest layer: sums; squares of inputs
+    int task;                        // that is meant now
     int64_t head_first;              // of the task, among the outputs of all classifiers
-    moments *of;                     // (n_layers + 1) since the last take
+    moments *of;                     // (n_tasks, n_layers + 1) since the last take
     moments *total;                  // of what was added
     ohmi_product *inner;             // of the chip
     void *inner_context;
@@ -74,8 +75,9 @@ ohm_status ohmi_errors_new(ohmi_errors **out, ohmi_learner *learner, const ohmi_
     if (is_made) {
         e->learner = learner;
         e->of_layer = ohmi_alloc((size_t)n_layers + 1, sizeof *e->of_layer);
-        e->of = ohmi_alloc((size_t)n_layers + 1, sizeof *e->of);
-        e->total = ohmi_alloc((size_t)n_layers + 1, sizeof *e->total);
+        const size_t n_moments = (size_t)learner->n_tasks * ((size_t)n_layers + 1);
+        e->of = ohmi_alloc(n_moments, sizeof *e->of);
+        e->total = ohmi_alloc(n_moments, sizeof *e->total);
         is_made = e->of_layer && e->of && e->total;
     }
     for (int l = 0; is_made && l < n_layers; l++) {
@@ -138,6 +140,7 @@ void ohmi_errors_meant(ohmi_errors *e, int t) {
     const ohmi_learner *learner = e->learner;
     ohmi_network *network = learner->network;
     ohmi_learner_activate(e->learner, t, true);
+    e->task = t;
     e->head_first = ohmi_learner_head_first(learner, t);
     for (int l = 0; l <= network->n_layers; l++) {
         const parts *p = &e->of_layer[l];
@@ -178,7 +181,7 @@ static void product(void *context, float *y, const float *x, const ohmi_conv *sh
     const int at_layer = layer >= 0 ? layer : network->n_layers;
     const parts *p = &e->of_layer[at_layer];
     const ohmi_kernels *kernels = network->kernels;
-    moments *of = &e->of[at_layer];
+    moments *of = &e->of[e->task * (network->n_layers + 1) + at_layer];
     e->inner(e->inner_context, y, x, shape, layer, n);
     kernels->forward(e->y, x, layer >= 0 ? p->meant : network->head_w, shape, network->work);
     kernels->forward(e->s, x, p->level ? p->level : p->square, shape, network->work);
@@ -223,7 +226,8 @@ void ohmi_errors_leave(ohmi_errors *e) {
 }
 
 size_t ohmi_errors_size(const ohmi_errors *e) {
-    return ((size_t)e->learner->network->n_layers + 1) * sizeof *e->of / sizeof(double);
+    const size_t n_layers = (size_t)e->learner->network->n_layers + 1;
+    return (size_t)e->learner->n_tasks * n_layers * sizeof *e->of / sizeof(double);
 }
 
 void ohmi_errors_take(ohmi_errors *e, double *numbers) {
@@ -266,24 +270,58 @@ static json_t *row_of(const moments *of, const char *name, int64_t outputs) {
                      sqrt(all - common), "common", sqrt(common), "outputs", (json_int_t)outputs);
 }
 
+// all layers of the moments (n_layers + 1); NULL when memory is out
+static json_t *layers_of(const ohmi_errors *e, const moments *of) {
+    const ohmi_network *network = e->learner->network;
+    json_t *layers = json_array();
+    bool ok = layers != NULL;
+    for (int l = 0; ok && l <= network->n_layers; l++) {
+        json_t *row = row_of(&of[l], l < network->n_layers ? network->layers[l].name : "head",
+                             e->of_layer[l].outputs);
+        ok = row && json_array_append_new(layers, row) == 0;
+    }
+    if (!ok) {
+        json_decref(layers);
+        layers = NULL;
+    }
+    return layers;
+}
+
+// the sums of all tasks, (n_layers + 1); for ohmi_free
+static moments *sum_tasks(const ohmi_errors *e) {
+    const size_t n_layers = (size_t)e->learner->network->n_layers + 1;
+    const size_t n_numbers = n_layers * sizeof(moments) / sizeof(double);
+    moments *sums = ohmi_alloc(n_layers, sizeof *sums);
+    for (size_t i = 0; sums && i < (size_t)e->learner->n_tasks * n_numbers; i++) {
+        ((double *)sums)[i % n_numbers] += ((const double *)e->total)[i];
+    }
+    return sums;
+}
+
 ohm_status ohmi_errors_save(const ohmi_errors *e, const char *path, ohm_error *err) {
     ohm_status status = OHM_OK;
-    const ohmi_network *network = e->learner->network;
-    json_t *layers = json_array(), *root = json_pack("{s:i, s:O?}", "schema", 2, "layers", layers);
+    const int n_layers = e->learner->network->n_layers + 1;
+    moments *sums = sum_tasks(e);
+    json_t *tasks = json_array(), *root = NULL;
     char *text = NULL;
-    if (!(e->total[0].n > 0)) {
+    bool ok = sums && tasks;
+    if (sums && !(sums[0].n > 0)) {
         status = ohmi_fail(err, OHM_ERR_ARGUMENT,
                            "no chip was simulated, so there are no errors to write");
         ohmi_hint(err, "all of them are in the results already: give --force, or another --out");
         goto done;
     }
-    bool ok = layers && root;
-    for (int l = 0; ok && l <= network->n_layers; l++) {
-        json_t *row = row_of(&e->total[l], l < network->n_layers ? network->layers[l].name : "head",
-                             e->of_layer[l].outputs);
-        ok = row && json_array_append_new(layers, row) == 0;
+    for (int t = 0; ok && t < e->learner->n_tasks; t++) {
+        const moments *of = e->total + (int64_t)t * n_layers;
+        if (of[0].n > 0) {
+            ok = json_array_append_new(tasks, json_pack("{s:i, s:o}", "task", t + 1, "layers",
+                                                        layers_of(e, of))) == 0;
+        }
     }
-    text = ok ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
+    root =
+        ok ? json_pack("{s:i, s:o, s:O}", "schema", 3, "layers", layers_of(e, sums), "tasks", tasks)
+           : NULL;
+    text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
     if (!text) {
         status = no_memory(err);
         goto done;
@@ -291,7 +329,8 @@ ohm_status ohmi_errors_save(const ohmi_errors *e, const char *path, ohm_error *e
     OHM_TRY(ohmi_write_file(path, text, strlen(text), err));
 done:
     free(text);
-    json_decref(layers);
+    ohmi_free(sums);
+    json_decref(tasks);
     json_decref(root);
     return status;
 }

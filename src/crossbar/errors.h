@@ -6,7 +6,8 @@
 //     mean = average e / r      deviation = sqrt(average e^2 - (average e)^2) / r
 //     r = sqrt(average y^2)
 //
-// over all images, tasks, reads and chips of a simulation. As errors of weights: with s[k] the sum
+// over all images, reads and chips of a simulation, of each task and of all tasks together: how
+// much a mask leaves on is what wires feel. As errors of weights: with s[k] the sum
 // of the inputs of the weights that are on, q[k] that of their squares, q2[k] the same where k and
 // k + 1 are on in the same row and array,
 //
@@ -42,8 +43,8 @@ size_t ohmi_errors_size(const ohmi_errors *errors);
 void ohmi_errors_take(ohmi_errors *errors, double *numbers);
 void ohmi_errors_add(ohmi_errors *errors, const double *numbers);
 
-// Writes the file: schema, and layers with name and what is above, the classifier last. Nothing
-// added is OHM_ERR_ARGUMENT.
+// Writes the file: schema, and layers with name and what is above, the classifier last, of all
+// tasks together; tasks, the same of each that was added. Nothing added is OHM_ERR_ARGUMENT.
 OHM_NODISCARD ohm_status ohmi_errors_save(const ohmi_errors *errors, const char *path,
                                           ohm_error *err);
 

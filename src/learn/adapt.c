@@ -110,7 +110,10 @@ static void disturb(void *context, float *y, const float *x, const ohmi_conv *sh
     const ohmi_learner *learner = context;
     const ohmi_network *network = learner->network;
     const ohmi_adapt *adapt = learner->adapt;
-    const ohmi_adapt_layer *of = &adapt->layers[layer >= 0 ? layer : adapt->n_layers];
+    const int t = (int)learner->position.task;
+    const bool has_own = t < adapt->n_tasks && adapt->tasks[t];
+    const ohmi_adapt_layer *layers = has_own ? adapt->tasks[t] : adapt->layers;
+    const ohmi_adapt_layer *of = &layers[layer >= 0 ? layer : adapt->n_layers];
     const double factor = learner->config->adapt.scale;
     const bool is_any = of->own > 0 || of->common > 0 || fabs(of->gain) > 0 || fabs(of->shift) > 0;
     if (!is_any || !(factor > 0)) {
@@ -196,6 +199,61 @@ static ohmi_adapt *make(const ohmi_network *network) {
     return a;
 }
 
+// the layers of a network, the classifier last
+static ohm_status read_layers(ohmi_adapt_layer *to, const json_t *layers,
+                              const ohmi_network *network, ohm_error *err) {
+    if (json_array_size(layers) != (size_t)network->n_layers + 1) {
+        const ohm_status status =
+            ohmi_fail(err, OHM_ERR_FORMAT,
+                      "'adapt.noise' has no errors of %d layers and the classifier: other layers",
+                      network->n_layers);
+        ohmi_hint(err, "ohmwise simulate RUN --errors FILE writes one, of a run of this network");
+        return status;
+    }
+    for (int l = 0; l <= network->n_layers; l++) {
+        const char *wanted = l < network->n_layers ? network->layers[l].name : "head";
+        if (!read_layer(&to[l], json_array_get(layers, (size_t)l), wanted)) {
+            const ohm_status status =
+                ohmi_fail(err, OHM_ERR_FORMAT,
+                          "layer %d of 'adapt.noise' is not '%s' with 'gain', 'shift', 'own', "
+                          "'common' and 'outputs'",
+                          l + 1, wanted);
+            ohmi_hint(err, "ohmwise simulate RUN --errors FILE writes them");
+            return status;
+        }
+    }
+    return OHM_OK;
+}
+
+// the layers of single tasks, where the file has any
+static ohm_status read_tasks(ohmi_adapt *a, const json_t *tasks, const ohmi_network *network,
+                             ohm_error *err) {
+    ohm_status status = OHM_OK;
+    size_t i;
+    const json_t *task;
+    a->n_tasks = OHMI_MAX_TASKS;
+    a->tasks = ohmi_alloc(OHMI_MAX_TASKS, sizeof *a->tasks);
+    if (!a->tasks) {
+        return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the errors of layers");
+    }
+    json_array_foreach(tasks, i, task) {
+        const json_int_t t = json_integer_value(json_object_get(task, "task"));
+        if (t < 1 || t > a->n_tasks || a->tasks[t - 1]) {
+            status = ohmi_fail(err, OHM_ERR_FORMAT,
+                               "entry %zu of 'tasks' in 'adapt.noise' is of no task", i + 1);
+            goto done;
+        }
+        a->tasks[t - 1] = ohmi_alloc((size_t)network->n_layers + 1, sizeof **a->tasks);
+        if (!a->tasks[t - 1]) {
+            status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the errors of layers");
+            goto done;
+        }
+        OHM_TRY(read_layers(a->tasks[t - 1], json_object_get(task, "layers"), network, err));
+    }
+done:
+    return status;
+}
+
 ohm_status ohmi_adapt_read(ohmi_adapt **out, const ohmi_config *config, const ohmi_network *network,
                            ohm_error *err) {
     ohm_status status = OHM_OK;
@@ -213,25 +271,13 @@ ohm_status ohmi_adapt_read(ohmi_adapt **out, const ohmi_config *config, const oh
         goto done;
     }
     root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    const json_t *layers = json_object_get(root, "layers");
-    if (!root || json_array_size(layers) != (size_t)a->n_layers + 1) {
-        status = ohmi_fail(err, root ? OHM_ERR_FORMAT : OHM_ERR_IO,
-                           "'adapt.noise' has no errors of %d layers and the classifier: %s",
-                           a->n_layers, root ? "other layers" : error.text);
+    if (!root) {
+        status = ohmi_fail(err, OHM_ERR_IO, "'adapt.noise' cannot be read: %s", error.text);
         ohmi_hint(err, "ohmwise simulate RUN --errors FILE writes one, of a run of this network");
         goto done;
     }
-    for (int l = 0; l <= a->n_layers; l++) {
-        const char *wanted = l < a->n_layers ? network->layers[l].name : "head";
-        if (!read_layer(&a->layers[l], json_array_get(layers, (size_t)l), wanted)) {
-            status = ohmi_fail(err, OHM_ERR_FORMAT,
-                               "layer %d of 'adapt.noise' is not '%s' with 'gain', 'shift', 'own', "
-                               "'common' and 'outputs'",
-                               l + 1, wanted);
-            ohmi_hint(err, "ohmwise simulate RUN --errors FILE writes them");
-            goto done;
-        }
-    }
+    OHM_TRY(read_layers(a->layers, json_object_get(root, "layers"), network, err));
+    OHM_TRY(read_tasks(a, json_object_get(root, "tasks"), network, err));
     *out = a;
     a = NULL;
 done:
@@ -245,6 +291,10 @@ done:
 
 void ohmi_adapt_free(ohmi_adapt **adapt) {
     if (*adapt) {
+        for (int t = 0; (*adapt)->tasks && t < (*adapt)->n_tasks; t++) {
+            ohmi_free((*adapt)->tasks[t]);
+        }
+        ohmi_free((*adapt)->tasks);
         ohmi_free((*adapt)->layers);
         ohmi_free((*adapt)->d);
         ohmi_free((*adapt)->errors);

@@ -9,7 +9,7 @@
 // for the weights w of a layer that are on, in codes; z, z' ~ N(0, 1), drawn anew for each step: a
 // step sees one chip. A block is the outputs of one array, which have its offset column in common.
 // f = adapt.scale. gain, shift, own, common: of the layer, fitted to errors that were seen
-// (crossbar/errors.h).
+// (crossbar/errors.h) of this task, or where it was not seen of all that were.
 //
 // The first adapt.begin of a task's steps are learned without errors. Then batch norm keeps the
 // running statistics that it has, and normalises with them, in training as later on a chip: nothing
@@ -34,7 +34,9 @@ typedef struct {
 typedef struct ohmi_adapt {
     int n_layers;
     int part;                 // of a batch that is learned in parts, from 0
-    ohmi_adapt_layer *layers; // (n_layers + 1), the classifier last
+    ohmi_adapt_layer *layers; // (n_layers + 1), the classifier last: of all tasks together
+    int n_tasks;              // that may have layers of their own
+    ohmi_adapt_layer **tasks; // (n_tasks) likewise; NULL = layers
     float *d;                 // of one layer (K, C, R, S)
     float *errors;            // its sums (p, q, n_pad, k_pad)
 } ohmi_adapt;

@@ -122,7 +122,12 @@ code 2
 err "no chip was simulated"
 if python3 - "$work/errors.json" <<'EOF'; then held; else broken "the errors of layers"; fi
 import json, sys
-layers = json.load(open(sys.argv[1]))["layers"]
+errors = json.load(open(sys.argv[1]))
+layers = errors["layers"]
+assert [t["task"] for t in errors["tasks"]] == [1, 2], errors["tasks"]
+for i, l in enumerate(layers):
+    for task in errors["tasks"]:
+        assert task["layers"][i]["name"] == l["name"] and task["layers"][i]["own"] > 0.05, task
 assert layers[-1]["name"] == "head", layers
 # a tenth of the cells is off, of weights and of the offset column
 for l in layers:

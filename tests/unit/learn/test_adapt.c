@@ -20,11 +20,9 @@
 
 static const ohmi_adapt_layer nothing = {.outputs = 4};
 
-// Writes a file of errors for the layers of a network; the first with these, the others with none.
-static void write_errors(const ohmi_network *network, const ohmi_adapt_layer *first) {
-    FILE *file = fopen(scratch_path("errors.json"), "w");
-    assert_non_null(file);
-    fprintf(file, "{\"schema\": 2, \"layers\": [");
+// A list of the errors of a network's layers; the first with these, the others with none.
+static void write_layers(FILE *file, const ohmi_network *network, const ohmi_adapt_layer *first) {
+    fprintf(file, "[");
     for (int l = 0; l <= network->n_layers; l++) {
         const ohmi_adapt_layer *of = l ? &nothing : first;
         fprintf(file,
@@ -33,8 +31,27 @@ static void write_errors(const ohmi_network *network, const ohmi_adapt_layer *fi
                 l ? ", " : "", l < network->n_layers ? network->layers[l].name : "head", of->gain,
                 of->shift, of->own, of->common, (long long)of->outputs);
     }
-    fprintf(file, "]}");
+    fprintf(file, "]");
+}
+
+// Writes a file of errors, where task > 0 also of a task by itself.
+static void write_tasks(const ohmi_network *network, const ohmi_adapt_layer *first, int task,
+                        const ohmi_adapt_layer *of_task) {
+    FILE *file = fopen(scratch_path("errors.json"), "w");
+    assert_non_null(file);
+    fprintf(file, "{\"schema\": 3, \"layers\": ");
+    write_layers(file, network, first);
+    if (task > 0) {
+        fprintf(file, ", \"tasks\": [{\"task\": %d, \"layers\": ", task);
+        write_layers(file, network, of_task);
+        fprintf(file, "}]");
+    }
+    fprintf(file, "}");
     assert_int_equal(fclose(file), 0);
+}
+
+static void write_errors(const ohmi_network *network, const ohmi_adapt_layer *first) {
+    write_tasks(network, first, 0, NULL);
 }
 
 static void begin(tiny_learning *l, const ohmi_adapt_layer *first, const char *from) {
@@ -254,6 +271,41 @@ static void test_training(void **state) {
     assert_memory_not_equal(logits[0], logits[2], size);
 }
 
+// A task's own errors stand in the place of those of all tasks, and are no other task's.
+static void test_tasks(void **state) {
+    (void)state;
+    static float logits[5][TINY_TEST * 3];
+    const ohmi_adapt_layer some = {.own = 0.3, .outputs = 4};
+    const struct {
+        const ohmi_adapt_layer *all;
+        int task;
+        const ohmi_adapt_layer *own;
+    } files[] = {{&nothing, 0, NULL},
+                 {&some, 0, NULL},
+                 {&some, 1, &nothing},
+                 {&nothing, 1, &some},
+                 {&some, 2, &nothing}};
+    static const int same_as[] = {0, 1, 0, 1, 1};
+    char path[600];
+    snprintf(path, sizeof path, "%s", scratch_path("errors.json"));
+    const char *const more[] = {"adapt.noise", path, "adapt.begin", "0.25", NULL};
+    for (int i = 0; i < 5; i++) {
+        tiny_learning l;
+        tiny_begin(&l, more);
+        write_tasks(l.learner->network, files[i].all, files[i].task, files[i].own);
+        assert_int_equal(ohmi_adapt_read(&l.learner->adapt, l.values, l.learner->network, NULL),
+                         OHM_OK);
+        tiny_learn(&l, 0, NULL, NULL, NULL);
+        (void)tiny_logits(&l, 0, true, logits[i]);
+        tiny_end(&l);
+    }
+    const size_t size = TINY_TEST * 2 * sizeof(float);
+    assert_memory_not_equal(logits[0], logits[1], size);
+    for (int i = 2; i < 5; i++) {
+        assert_memory_equal(logits[i], logits[same_as[i]], size);
+    }
+}
+
 static void test_refused(void **state) {
     (void)state;
     static const char *const texts[] = {"",
@@ -277,6 +329,19 @@ static void test_refused(void **state) {
     assert_int_equal(ohmi_adapt_read(&l.learner->adapt, l.values, l.learner->network, &err),
                      OHM_ERR_FORMAT);
     assert_non_null(strstr(err.message, "layer 1"));
+    static const char *const tasks[] = {"[{}]", "[{\"task\": 0}]", "[{\"task\": 1}]", "[3]",
+                                        "[{\"task\": 999, \"layers\": []}]"};
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        FILE *file = fopen(scratch_path("errors.json"), "w");
+        assert_non_null(file);
+        fprintf(file, "{\"layers\": ");
+        write_layers(file, l.learner->network, &nothing);
+        fprintf(file, ", \"tasks\": %s}", tasks[i]);
+        assert_int_equal(fclose(file), 0);
+        assert_int_equal(ohmi_adapt_read(&l.learner->adapt, l.values, l.learner->network, &err),
+                         OHM_ERR_FORMAT);
+        assert_null(l.learner->adapt);
+    }
     tiny_end(&l);
     assert_int_equal(ohmi_live_blocks(), 0);
 }
@@ -285,7 +350,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gain_and_shift), cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_common),         cmocka_unit_test(test_where),
-        cmocka_unit_test(test_training),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_training),       cmocka_unit_test(test_tasks),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, scratch_begin, scratch_end);
 }
