@@ -19,7 +19,7 @@
 #include "crossbar/product.h"
 #include "ohmwise/system.h"
 
-enum { ROWS = 72, OUTPUTS = 640, LINES = 2, PLANES = 4, VECTORS = 512, BLOCK = 64, WAYS = 3 };
+enum { ROWS = 72, OUTPUTS = 640, LINES = 2, PLANES = 4, VECTORS = 512, BLOCK = 256, WAYS = 3 };
 enum { SUMS = ROWS * 3 + 1 };
 static const char *const ways[WAYS] = {"exact", "real", "noise"};
 
@@ -47,11 +47,10 @@ static uint32_t input_of(uint32_t vector, uint32_t row) {
 }
 
 static void fill(room *r) {
-    const int64_t stride = ohmi_product_stride(ROWS);
     for (uint32_t v = 0; v < VECTORS; v++) {
         r->vector[v] = v;
         for (uint32_t row = 0; row < ROWS; row++) {
-            r->x[v * stride + row] = (uint8_t)input_of(v, row);
+            r->x[row * VECTORS + v] = (uint8_t)input_of(v, row);
         }
     }
     for (uint32_t k = 0; k < OUTPUTS; k++) {
@@ -98,9 +97,8 @@ static ohmi_row_tile tile_of(const room *r, int way) {
 }
 
 static void run_all(const room *r, const ohmi_products *products, const ohmi_row_tile *tile) {
-    const int64_t stride = ohmi_product_stride(ROWS);
     for (int64_t v = 0; v < VECTORS; v += BLOCK) {
-        products->run(r->out + v * OUTPUTS, r->x + v * stride, r->vector + v, BLOCK, tile, r->work);
+        products->run(r->out + v, r->x + v, VECTORS, r->vector + v, BLOCK, tile, r->work);
     }
 }
 
@@ -110,7 +108,7 @@ static ohm_status take(room *r, const ohmi_products *products, ohm_error *err) {
     r->cells = ohmi_alloc(n, 1);
     r->real = ohmi_alloc(n, sizeof *r->real);
     r->id = ohmi_alloc((size_t)OUTPUTS * LINES, sizeof *r->id);
-    r->x = ohmi_alloc((size_t)VECTORS * (size_t)ohmi_product_stride(ROWS), 1);
+    r->x = ohmi_alloc((size_t)ROWS * VECTORS, 1);
     r->vector = ohmi_alloc(VECTORS, sizeof *r->vector);
     r->out = ohmi_alloc((size_t)VECTORS * OUTPUTS, sizeof *r->out);
     r->code = ohmi_alloc(LINES * SUMS, sizeof *r->code);

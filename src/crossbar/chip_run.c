@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Running a task's network on a chip: the products of its forward pass. Vectors (an output pixel of
-// an image) are computed in blocks; for each row tile the inputs of a block are gathered,
-// multiplied bit by bit (product.h), and added where the column is on:
+// an image, images side by side) are computed in blocks; for each row tile the inputs of a block
+// are gathered, multiplied bit by bit (product.h), and added where the column is on:
 //
 //     y[k] = step (sum over tiles of T[k] - T[offset column]) - z sum over tiles of sum of x
 //
@@ -34,13 +34,13 @@ typedef struct {
 
 // the parts of a thread's workspace
 typedef struct {
-    uint8_t *x;       // (block, stride)
+    uint8_t *x;       // (n_rows, block)
     uint64_t *vector; // (block)
-    int32_t *t;       // (block, width)
-    int32_t *y;       // (block, n_k)
-    int32_t *inputs;  // (block, n_k) sums of inputs of the columns that are on
-    int32_t *zeros;   // (largest block of outputs)
-    int32_t *trial;   // (block, n_k) outputs of converters that are tried
+    int32_t *t;       // (n_slots, block)
+    int32_t *y;       // (n_k, block)
+    int32_t *inputs;  // (n_k, block) sums of inputs of the columns that are on
+    int32_t *sum_x;   // (block) sums of a tile's inputs
+    int32_t *trial;   // (n_k, block) outputs of converters that are tried
     void *products;
 } workspace;
 
@@ -51,28 +51,24 @@ static size_t round_up(size_t n) {
 // bytes of a workspace; at: filled when base is given
 static size_t lay_out(workspace *at, uint8_t *base, const ohmi_chip *chip,
                       const ohmi_chip_task *task) {
-    size_t stride = 0, width = 0, n_k = 0, products = 0, zeros = 0;
+    size_t rows = 0, slots = 0, n_k = 0, products = 0;
     for (int l = 0; l < chip->placed->n_layers; l++) {
         const ohmi_packed_layer *packed = &task->layers[l];
-        const size_t per_array = (size_t)chip->placed->layers[l].per_array;
         n_k = (size_t)packed->n_k > n_k ? (size_t)packed->n_k : n_k;
-        zeros = per_array > zeros ? per_array : zeros;
         for (int64_t row = 0; row < packed->n_tiles; row++) {
             // collecting sums takes each bit-line for a slot of its own
             const ohmi_row_tile *t = &packed->tiles[row].tile;
-            const size_t its = (size_t)ohmi_product_stride(t->n_rows);
             const size_t wide = (size_t)(t->n_panels * t->lines) * OHMI_PANEL;
             const size_t work = task->products->workspace(t, OHMI_BLOCK);
-            stride = its > stride ? its : stride;
-            width = wide > width ? wide : width;
+            rows = (size_t)t->n_rows > rows ? (size_t)t->n_rows : rows;
+            slots = wide > slots ? wide : slots;
             products = work > products ? work : products;
         }
     }
-    const size_t sizes[] = {
-        round_up(OHMI_BLOCK * stride),    round_up(OHMI_BLOCK * sizeof(uint64_t)),
-        round_up(OHMI_BLOCK * width * 4), round_up(OHMI_BLOCK * n_k * 4),
-        round_up(OHMI_BLOCK * n_k * 4),   round_up(zeros * 4),
-        round_up(OHMI_BLOCK * n_k * 4),   round_up(products)};
+    const size_t sizes[] = {OHMI_BLOCK * rows,      OHMI_BLOCK * sizeof(uint64_t),
+                            OHMI_BLOCK * slots * 4, OHMI_BLOCK * n_k * 4,
+                            OHMI_BLOCK * n_k * 4,   OHMI_BLOCK * 4,
+                            OHMI_BLOCK * n_k * 4,   round_up(products)};
     uint8_t *part[8] = {0};
     size_t total = 0;
     for (int i = 0; i < 8; i++) {
@@ -86,103 +82,90 @@ static size_t lay_out(workspace *at, uint8_t *base, const ohmi_chip *chip,
     return total;
 }
 
-// the inputs of a block of vectors for one tile; what to holds beyond the rows stays
+// the inputs of a block of vectors for one tile: to (n_rows, block)
 static void gather(uint8_t *to, const run_job *j, const ohmi_packed_tile *packed, int64_t begin,
                    int64_t end) {
     const ohmi_conv *o = j->shape;
-    const int64_t stride = ohmi_product_stride(packed->tile.n_rows);
-    for (int64_t v = begin; v < end; v++) {
+    for (int64_t v = begin, next; v < end; v = next) {
+        // images of one pixel lie together
         const int64_t pixel = v / j->n, image = v % j->n;
+        next = (pixel + 1) * j->n < end ? (pixel + 1) * j->n : end;
         const int64_t top = pixel / o->q * o->stride - o->pad;
         const int64_t left = pixel % o->q * o->stride - o->pad;
-        uint8_t *row = to + (v - begin) * stride;
+        uint8_t *row = to + (v - begin);
         for (int s = 0; s < packed->n_segments; s++) {
             const ohmi_segment *at = &packed->segments[s];
             const int64_t y = top + at->dy, x = left + at->dx;
-            if (y < 0 || y >= o->h || x < 0 || x >= o->w) {
-                memset(row, 0, (size_t)at->n);
-            } else {
-                memcpy(row, j->task->map + ((y * o->w + x) * j->n + image) * o->c + at->c,
-                       (size_t)at->n);
+            const bool is_outside = y < 0 || y >= o->h || x < 0 || x >= o->w;
+            const uint8_t *from = j->task->map + ((y * o->w + x) * o->c + at->c) * j->n + image;
+            for (int c = 0; c < at->n; c++, row += OHMI_BLOCK) {
+                if (is_outside) {
+                    memset(row, 0, (size_t)(next - v));
+                } else {
+                    memcpy(row, from + c * j->n, (size_t)(next - v));
+                }
             }
-            row += at->n;
         }
     }
 }
 
-// the sum of one vector's inputs
-static int32_t sum_of_inputs(const uint8_t *x, int64_t n, bool is_signed) {
-    int32_t sum = 0;
-    for (int64_t i = 0; i < n; i++) {
-        sum += is_signed ? (int32_t)(int8_t)x[i] : (int32_t)x[i];
+// the sum of each vector's inputs
+static void sum_inputs(int32_t *sum, const uint8_t *x, int64_t n_rows, int64_t n, bool is_signed) {
+    memset(sum, 0, (size_t)n * sizeof *sum);
+    for (int64_t row = 0; row < n_rows; row++, x += OHMI_BLOCK) {
+        for (int64_t v = 0; v < n; v++) {
+            sum[v] += is_signed ? (int32_t)(int8_t)x[v] : (int32_t)x[v];
+        }
     }
-    return sum;
 }
 
-// a tile's T of one vector and its inputs' sum, times the factors of the mask
-static void apply_factors(const run_job *j, const ohmi_packed_tile *packed, int32_t *t,
-                          int32_t *inputs, int32_t sum_x) {
+// y += (t - minus) factor, n of them; minus may be NULL
+static void add_codes(int32_t *y, const int32_t *t, const int32_t *minus, int32_t factor,
+                      int64_t n) {
+    for (int64_t v = 0; v < n; v++) {
+        y[v] += (t[v] - (minus ? minus[v] : 0)) * factor;
+    }
+}
+
+static void add_values(float *y, const float *t, const float *minus, float factor, int64_t n) {
+    for (int64_t v = 0; v < n; v++) {
+        y[v] += (t[v] - (minus ? minus[v] : 0)) * factor;
+    }
+}
+
+// adds a tile's T to the outputs of n vectors where columns are on, times the factors of the mask
+static void add_tile(const run_job *j, const workspace *at, const ohmi_packed_tile *packed,
+                     int32_t *y, int32_t *inputs, int64_t n) {
+    const ohmi_packed_layer *layer = j->packed;
     const int64_t n_words = (j->placed->per_array + 63) / 64;
     int64_t slot = 0;
     for (int64_t b = 0; b < packed->n_blocks; b++) {
         const ohmi_tile_block *block = &packed->blocks[b];
-        const int64_t at = block->first_k - j->packed->first_k;
+        const int32_t *minus =
+            block->offset_slot >= 0 ? at->t + block->offset_slot * OHMI_BLOCK : NULL;
         for (int64_t i = 0; i < block->n_k; i++) {
             if (!(packed->on[b * n_words + i / 64] >> (i % 64) & 1)) {
                 continue;
             }
-            const int32_t factor = packed->factor[slot];
-            if (j->packed->is_value) {
-                float *value = (float *)t;
-                const float minus = block->offset_slot >= 0 ? value[block->offset_slot] : 0;
-                value[slot] = (value[slot] - minus) * (float)factor;
+            const int64_t to = (block->first_k - layer->first_k + i) * OHMI_BLOCK;
+            const int32_t *t = at->t + slot * OHMI_BLOCK;
+            const int32_t factor = packed->factor ? packed->factor[slot] : 1;
+            if (layer->is_value) {
+                add_values((float *)y + to, (const float *)t, (const float *)minus, (float)factor,
+                           n);
             } else {
-                const int32_t minus = block->offset_slot >= 0 ? t[block->offset_slot] : 0;
-                t[slot] = (t[slot] - minus) * factor;
+                add_codes(y + to, t, minus, factor, n);
             }
             if (inputs) {
-                inputs[at + i] += sum_x * factor;
+                add_codes(inputs + to, at->sum_x, NULL, factor, n);
             }
             slot++;
         }
     }
 }
 
-// adds a tile's T to the outputs of one vector
-static void add_tile(const run_job *j, const ohmi_packed_tile *packed, int32_t *y, int32_t *inputs,
-                     const int32_t *t, const int32_t *zeros, int32_t sum_x) {
-    const ohmi_packed_layer *layer = j->packed;
-    const int64_t n_words = (j->placed->per_array + 63) / 64;
-    const int32_t *from = t;
-    for (int64_t b = 0; b < packed->n_blocks; b++) {
-        const ohmi_tile_block *block = &packed->blocks[b];
-        const uint64_t *on = packed->on + b * n_words;
-        const int64_t at = block->first_k - layer->first_k;
-        const int64_t offset_slot = packed->factor ? -1 : block->offset_slot; // taken off before
-        if (layer->is_value) {
-            const float *value = (const float *)from;
-            const float minus = offset_slot >= 0 ? ((const float *)t)[offset_slot] : 0;
-            for (int64_t i = 0; i < block->n_k; i++) {
-                if (on[i / 64] >> (i % 64) & 1) {
-                    ((float *)y)[at + i] += *value++ - minus;
-                    from++;
-                }
-            }
-        } else {
-            const int32_t minus = offset_slot >= 0 ? t[offset_slot] : 0;
-            j->task->products->add_on(y + at, from, on, block->n_k, minus);
-            for (int64_t w = 0; w < n_words; w++) {
-                from += __builtin_popcountll(on[w]);
-            }
-        }
-        if (inputs && !packed->factor) {
-            j->task->products->add_on(inputs + at, zeros, on, block->n_k, -sum_x);
-        }
-    }
-}
-
-// counts the sums of all bit-lines of a tile, bit by bit, for one vector of COLLECT; at->x (n,
-// stride) has the inputs of the block and is used up
+// counts the sums of all bit-lines of a tile, bit by bit, for one vector of COLLECT; at->x (n_rows,
+// block) has the inputs of the block and is used up
 static void collect(const run_job *j, const workspace *at, const ohmi_packed_tile *packed,
                     int64_t begin, int64_t n, int thread) {
     const ohmi_histogram *h = j->task->histogram;
@@ -190,13 +173,18 @@ static void collect(const run_job *j, const workspace *at, const ohmi_packed_til
     const int64_t most = h->first[j->layer + 1] - h->first[j->layer] - 1;
     const ohmi_adc ideal = ohmi_adc_ideal();
     const int32_t one = 1;
-    const int64_t stride = ohmi_product_stride(packed->tile.n_rows);
     const int lines = packed->tile.lines;
 
-    // another one in each block, so that all places of an image have their turn
+    // another one in each sample, so that all places of an image have their turn
     int64_t n_taken = 0;
-    for (int64_t v = begin / OHMI_BLOCK % COLLECT; v < n; v += COLLECT) {
-        memmove(at->x + n_taken++ * stride, at->x + v * stride, (size_t)stride);
+    for (int64_t first = 0; first < n; first += OHMI_SAMPLE) {
+        const int64_t end = first + OHMI_SAMPLE < n ? first + OHMI_SAMPLE : n;
+        for (int64_t v = first + (begin + first) / OHMI_SAMPLE % COLLECT; v < end; v += COLLECT) {
+            for (int64_t row = 0; row < packed->tile.n_rows; row++) {
+                at->x[row * OHMI_BLOCK + n_taken] = at->x[row * OHMI_BLOCK + v];
+            }
+            n_taken++;
+        }
     }
 
     // each bit-line is a slot by itself, and each bit an input by itself
@@ -210,16 +198,18 @@ static void collect(const run_job *j, const workspace *at, const ohmi_packed_til
     single.planes = 1;
     single.is_signed = false;
     single.is_value = single.real != NULL;
+    single.n_slots = single.n_panels * OHMI_PANEL;
     for (int bit = 0; bit < packed->tile.planes; bit++) {
-        for (int64_t i = 0; bit > 0 && i < n_taken * stride; i++) {
+        for (int64_t i = 0; bit > 0 && i < packed->tile.n_rows * OHMI_BLOCK; i++) {
             at->x[i] = (uint8_t)(at->x[i] >> 1);
         }
-        j->task->products->run(at->t, at->x, at->vector, n_taken, &single, at->products);
-        for (int64_t panel = 0; panel < n_taken * single.n_panels; panel++) {
-            const int32_t *t = at->t + panel * OHMI_PANEL;
-            const int64_t first = panel % single.n_panels / lines * OHMI_PANEL;
-            for (int64_t i = 0; i < OHMI_PANEL && first + i < single.n_slots; i++) {
-                const double sum = single.is_value ? (double)((const float *)t)[i] : (double)t[i];
+        j->task->products->run(at->t, at->x, OHMI_BLOCK, at->vector, n_taken, &single,
+                               at->products);
+        for (int64_t slot = 0; slot < single.n_slots; slot++) {
+            const int64_t of = slot / OHMI_PANEL / lines * OHMI_PANEL + slot % OHMI_PANEL;
+            const int32_t *t = at->t + slot * OHMI_BLOCK;
+            for (int64_t v = 0; of < packed->tile.n_slots && v < n_taken; v++) {
+                const double sum = single.is_value ? (double)((const float *)t)[v] : (double)t[v];
                 count[sum < 0 ? 0 : sum > (double)most ? most : (int64_t)sum]++;
             }
         }
@@ -242,13 +232,13 @@ static void write_out(const run_job *j, const workspace *at, int64_t begin, int6
         const int64_t pixel = v / j->n, image = v % j->n;
         float *y = j->y + (pixel * o->n_pad + image) * o->k_pad;
         const float *added = j->added ? j->added + (y - j->y) : NULL;
-        const int32_t *from = at->y + (v - begin) * n_k;
-        const int32_t *inputs = at->inputs + (v - begin) * n_k;
         for (int64_t k = 0; k < n_k; k++) {
-            const float sum = j->packed->is_value ? ((const float *)from)[k] : (float)from[k];
+            const int64_t from = k * OHMI_BLOCK + v - begin;
+            const float sum =
+                j->packed->is_value ? ((const float *)at->y)[from] : (float)at->y[from];
             y[k] = step * sum;
             if (has_inputs) {
-                y[k] -= offset * (float)inputs[k];
+                y[k] -= offset * (float)at->inputs[from];
             }
             if (added) {
                 y[k] += added[k];
@@ -261,41 +251,34 @@ static void write_out(const run_job *j, const workspace *at, int64_t begin, int6
     }
 }
 
-// one tile of a block of n vectors: gathers its inputs, multiplies, and adds to the outputs y (n,
-// n_k); inputs (n, n_k), or NULL where offsets are not counted digitally
+// one tile of a block of n vectors: multiplies its inputs, and adds to the outputs y (n_k, block);
+// inputs (n_k, block), or NULL where offsets are not counted digitally; vector (n): their numbers
 static void run_tile(const run_job *j, const workspace *at, const ohmi_packed_tile *packed,
-                     int32_t *y, int32_t *inputs, int64_t begin, int64_t n) {
-    const ohmi_packed_layer *layer = j->packed;
+                     int32_t *y, int32_t *inputs, const uint64_t *vector, int64_t begin,
+                     int64_t n) {
     const ohmi_row_tile *tile = &packed->tile;
-    const int64_t stride = ohmi_product_stride(tile->n_rows);
-    const int64_t width = tile->n_panels * OHMI_PANEL;
-    memset(at->x, 0, (size_t)(n * stride));
     gather(at->x, j, packed, begin, begin + n);
-    j->task->products->run(at->t, at->x, at->vector, n, tile, at->products);
-    for (int64_t v = 0; v < n; v++) {
-        const int32_t sum_x =
-            inputs ? sum_of_inputs(at->x + v * stride, tile->n_rows, layer->is_signed) : 0;
-        int32_t *of = inputs ? inputs + v * layer->n_k : NULL;
-        if (packed->factor) {
-            apply_factors(j, packed, at->t + v * width, of, sum_x);
-        }
-        add_tile(j, packed, y + v * layer->n_k, of, at->t + v * width, at->zeros, sum_x);
+    j->task->products->run(at->t, at->x, OHMI_BLOCK, vector, n, tile, at->products);
+    if (inputs) {
+        sum_inputs(at->sum_x, at->x, tile->n_rows, n, j->packed->is_signed);
     }
+    add_tile(j, at, packed, y, inputs, n);
 }
 
-// which of the blocks of a forward pass is tried: one of `stride` each; -1 = it is not
-static int64_t place_of_trial(int64_t block, int64_t n_blocks) {
-    const int64_t stride = n_blocks > OHMI_TRIED ? n_blocks / OHMI_TRIED : 1,
-                  group = block / stride;
+// which of the samples of a forward pass is tried: one of `stride` each; -1 = it is not
+static int64_t place_of_trial(int64_t sample, int64_t n_samples) {
+    const int64_t stride = n_samples > OHMI_TRIED ? n_samples / OHMI_TRIED : 1,
+                  group = sample / stride;
     const uint32_t mixed = (uint32_t)group * 2654435761u >> 16;
-    return block % stride == (int64_t)mixed % stride ? group : -1;
+    return sample % stride == (int64_t)mixed % stride ? group : -1;
 }
 
-// the outputs of a block with all converters that are tried on the layer, against at->y
-static void try_converters(const run_job *j, const workspace *at, int64_t begin, int64_t n,
-                           int64_t place) {
+// the outputs of n vectors of a block, the first its number `first`, with all converters that are
+// tried on the layer, against at->y
+static void try_converters(const run_job *j, const workspace *at, int64_t begin, int64_t first,
+                           int64_t n, int64_t place) {
     const ohmi_trials *all = j->task->trials;
-    const int64_t n_y = n * j->packed->n_k;
+    const int64_t n_k = j->packed->n_k;
     const float unit = j->packed->is_value ? 1.0f : unit_of(j->chip->adc[j->layer]);
     for (int i = all->first[j->layer]; i < all->first[j->layer + 1]; i++) {
         const ohmi_trial *trial = &all->trials[i];
@@ -303,7 +286,7 @@ static void try_converters(const run_job *j, const workspace *at, int64_t begin,
         run_job other = *j;
         other.packed = &layer;
         layer.is_value = trial->adc[0].kind == OHMI_ADC_GIVEN;
-        memset(at->trial, 0, (size_t)n_y * sizeof *at->trial);
+        memset(at->trial, 0, (size_t)(n_k * OHMI_BLOCK) * sizeof *at->trial);
         for (int64_t row = 0; row < layer.n_tiles; row++) {
             ohmi_packed_tile packed = j->packed->tiles[row];
             if (packed.n_on == 0) {
@@ -314,12 +297,13 @@ static void try_converters(const run_job *j, const workspace *at, int64_t begin,
             packed.tile.code = packed.tile.real ? NULL : trial->code;
             packed.tile.code8 = packed.tile.real ? NULL : trial->code8;
             packed.tile.is_value = layer.is_value;
-            run_tile(&other, at, &packed, at->trial, NULL, begin, n);
+            run_tile(&other, at, &packed, at->trial, NULL, at->vector + first, begin + first, n);
         }
         const float step = layer.is_value ? 1.0f : unit_of(trial->adc);
         double square = 0;
-        for (int64_t k = 0; k < n_y; k++) {
-            const float was = j->packed->is_value ? ((float *)at->y)[k] : unit * (float)at->y[k];
+        for (int64_t at_y = 0; at_y < n * n_k; at_y++) {
+            const int64_t k = at_y % n_k * OHMI_BLOCK + at_y / n_k, of = k + first;
+            const float was = j->packed->is_value ? ((float *)at->y)[of] : unit * (float)at->y[of];
             const float is = layer.is_value ? ((float *)at->trial)[k] : step * (float)at->trial[k];
             square += (double)(is - was) * (double)(is - was);
         }
@@ -334,8 +318,10 @@ static void block_work(void *context, int64_t begin, int64_t end, int thread) {
     const bool has_inputs = j->placed->offset > 0 && j->placed->reserved == 0;
     workspace at;
     lay_out(&at, j->task->work + (size_t)thread * j->task->work_bytes, j->chip, j->task);
-    memset(at.y, 0, (size_t)(n * layer->n_k) * sizeof *at.y);
-    memset(at.inputs, 0, (size_t)(n * layer->n_k) * sizeof *at.inputs);
+    memset(at.y, 0, (size_t)(OHMI_BLOCK * layer->n_k) * sizeof *at.y);
+    if (has_inputs) {
+        memset(at.inputs, 0, (size_t)(OHMI_BLOCK * layer->n_k) * sizeof *at.inputs);
+    }
     for (int64_t v = begin; v < end; v++) {
         at.vector[v - begin] = (uint64_t)((j->image + v % j->n) * n_pixels + v / j->n);
     }
@@ -344,16 +330,17 @@ static void block_work(void *context, int64_t begin, int64_t end, int thread) {
         if (packed->n_on == 0) {
             continue;
         }
-        run_tile(j, &at, packed, at.y, has_inputs ? at.inputs : NULL, begin, n);
+        run_tile(j, &at, packed, at.y, has_inputs ? at.inputs : NULL, at.vector, begin, n);
         if (j->task->histogram) {
             collect(j, &at, packed, begin, n, thread);
         }
     }
-    if (j->task->trials) {
-        const int64_t n_blocks = (n_pixels * j->n + OHMI_BLOCK - 1) / OHMI_BLOCK;
-        const int64_t place = place_of_trial(begin / OHMI_BLOCK, n_blocks);
+    for (int64_t first = 0; j->task->trials && first < n; first += OHMI_SAMPLE) {
+        const int64_t n_samples = (n_pixels * j->n + OHMI_SAMPLE - 1) / OHMI_SAMPLE;
+        const int64_t place = place_of_trial((begin + first) / OHMI_SAMPLE, n_samples);
         if (place >= 0) {
-            try_converters(j, &at, begin, n, place);
+            const int64_t rest = n - first;
+            try_converters(j, &at, begin, first, rest < OHMI_SAMPLE ? rest : OHMI_SAMPLE, place);
         }
     }
     write_out(j, &at, begin, end, has_inputs);
@@ -367,12 +354,18 @@ static void map_work(void *context, int64_t begin, int64_t end, int thread) {
     for (int64_t pixel = begin; pixel < end; pixel++) {
         for (int64_t image = 0; image < j->n; image++) {
             const float *x = j->x + (pixel * o->n_pad + image) * o->c_pad;
-            uint8_t *to = j->task->map + (pixel * j->n + image) * o->c;
+            uint8_t *to = j->task->map + pixel * o->c * j->n + image;
             for (int64_t c = 0; c < o->c; c++) {
-                to[c] = (uint8_t)(int32_t)x[c];
+                to[c * j->n] = (uint8_t)(int32_t)x[c];
             }
         }
     }
+}
+
+// vectors of a block: as many as there is room for, fewer where threads would have nothing to do
+static int64_t block_of(int64_t n_vectors) {
+    const int64_t share = n_vectors / (2 * ohmi_threads()) / OHMI_SAMPLE * OHMI_SAMPLE;
+    return share < OHMI_SAMPLE ? OHMI_SAMPLE : share < OHMI_BLOCK ? share : OHMI_BLOCK;
 }
 
 // the network's hook: y = what the chip gives for x
@@ -411,7 +404,7 @@ static void product(void *context, float *y, const float *x, const ohmi_conv *sh
     if (task->trials) {
         ohmi_trials_begin(task->trials, chip, placed);
     }
-    ohmi_parallel(n_vectors, OHMI_BLOCK, block_work, &j);
+    ohmi_parallel(n_vectors, block_of(n_vectors), block_work, &j);
     if (task->trials) {
         ohmi_trials_end(task->trials, placed);
     }

@@ -88,13 +88,14 @@ struct ohmi_chip_task {
     int n_threads;
     size_t work_bytes;
     uint8_t *work; // (n_threads, work_bytes)
-    uint8_t *map;  // inputs as bytes (h, w, n, c)
+    uint8_t *map;  // inputs as bytes (h, w, c, n)
     float *added;  // sums of the correction, shaped as a layer's output; NULL = none
     int64_t image; // number of this forward pass's first image
 };
 
-// Vectors that are computed at once.
-enum { OHMI_BLOCK = 64 };
+// Vectors that are computed at once, at most; and of which a sample is taken when converters are
+// calibrated or tried.
+enum { OHMI_BLOCK = 256, OHMI_SAMPLE = 64 };
 
 void ohmi_chip_task_free(ohmi_chip_task **task);
 // Packs the active task's columns of one layer.

@@ -59,82 +59,90 @@ static size_t workspace(const ohmi_row_tile *p, int64_t n_vectors) {
     return 64;
 }
 
-// the sum of one bit-line for one bit of one vector, before the converter; z (64): normal numbers
-static float sum_of(const ohmi_row_tile *p, const uint8_t *x, const float *z, int64_t line,
-                    int lane, int bit) {
+// one vector on one bit-line
+typedef struct {
+    const ohmi_row_tile *tile;
+    const uint8_t *x; // inputs of the vector, `stride` apart
+    int64_t stride, line, lane;
+} reading;
+
+// cells are all floats here; those of the exact way are whole numbers below 2^24
+static float cell_of(const reading *r, int64_t row) {
+    const ohmi_row_tile *p = r->tile;
+    return p->real ? p->real[(r->line * p->n_rows + row) * OHMI_PANEL + r->lane]
+                   : (float)p->cells[(r->line * 4 * p->n_quads + row) * OHMI_PANEL + r->lane];
+}
+
+// the sum for one bit, before the converter; z: a normal number
+static float sum_of(const reading *r, float z, int bit) {
+    const ohmi_row_tile *p = r->tile;
     float sum = 0;
     int n_active = 0;
-    for (int64_t row = 0; row < p->n_rows; row++) {
-        if (x[row] >> bit & 1) {
-            sum += p->real ? p->real[(line * p->n_rows + row) * OHMI_PANEL + lane]
-                           : (float)p->cells[(line * 4 * p->n_quads + row) * OHMI_PANEL + lane];
-            n_active++;
+    for (int64_t quad = 0; quad < p->n_quads; quad++) {
+        float part = 0;
+        for (int64_t row = 4 * quad; row < 4 * quad + 4 && row < p->n_rows; row++) {
+            if (r->x[row * r->stride] >> bit & 1) {
+                part += cell_of(r, row);
+                n_active++;
+            }
         }
+        sum += part;
     }
     if (p->offset) {
-        sum += p->offset[line * OHMI_PANEL + lane];
+        sum += p->offset[r->line * OHMI_PANEL + r->lane];
     }
     if (p->noise) {
-        const float variance = p->noise->noise_sum * sum + p->noise->noise_active * (float)n_active;
-        sum += sqrtf(variance > 0 ? variance : 0) * z[lane];
+        const float variance =
+            fmaf(p->noise->noise_sum, sum, p->noise->noise_active * (float)n_active);
+        sum = fmaf(ohmi_noise_deviation(variance), z, sum);
     }
     return sum;
 }
 
-// shift-add over the bits of one bit-line of a panel: codes q (64), values h (64)
-static void read_line(int32_t *q, float *h, const ohmi_row_tile *p, const uint8_t *x,
-                      uint64_t vector, int64_t line) {
-    const ohmi_adc *adc = &p->adc[line % p->lines];
-    float z[2][4][OHMI_DRAWS] = {{{0}}};
+// shift-add over the bits: codes *q, values *h
+static void read_line(int32_t *q, float *h, const reading *r, uint64_t vector) {
+    const ohmi_row_tile *p = r->tile;
+    const ohmi_adc *adc = &p->adc[r->line % p->lines];
+    float z[8] = {0};
     for (int four = 0; p->noise && 4 * four < p->planes; four++) {
-        noise_normals(z[four], p->id + line * OHMI_PANEL, vector, four, p->noise);
+        ohmi_noise_normals(z + 4 * four, p->id[r->line * OHMI_PANEL + r->lane], vector, four,
+                           p->noise);
     }
-    for (int lane = 0; lane < OHMI_PANEL; lane++) {
-        q[lane] = 0;
-        h[lane] = 0;
-        for (int bit = p->planes - 1; bit >= 0; bit--) {
-            const float sum = sum_of(p, x, z[bit / 4][bit % 4], line, lane, bit);
-            const int32_t sign = p->is_signed && bit == p->planes - 1 ? -1 : 1;
-            const bool is_linear = adc->kind == OHMI_ADC_LINEAR;
-            const float code = is_linear ? ohmi_adc_code(adc, sum) : rintf(sum);
-            q[lane] = 2 * q[lane] + sign * (int32_t)code;
-            h[lane] = 2 * h[lane] + (float)sign * ohmi_adc_read(adc, sum);
-        }
+    *q = 0;
+    *h = 0;
+    for (int bit = p->planes - 1; bit >= 0; bit--) {
+        const float sum = sum_of(r, z[bit], bit);
+        const int32_t sign = p->is_signed && bit == p->planes - 1 ? -1 : 1;
+        const bool is_linear = adc->kind == OHMI_ADC_LINEAR;
+        const float code = is_linear ? ohmi_adc_code(adc, sum) : rintf(sum);
+        *q = 2 * *q + sign * (int32_t)code;
+        *h = 2 * *h + (float)sign * ohmi_adc_read(adc, sum);
     }
 }
 
-static void run(void *out, const uint8_t *x, const uint64_t *vector, int64_t n_vectors,
-                const ohmi_row_tile *p, void *work) {
+static void run(void *out, const uint8_t *x, int64_t stride, const uint64_t *vector,
+                int64_t n_vectors, const ohmi_row_tile *p, void *work) {
     (void)work;
-    const int64_t stride = ohmi_product_stride(p->n_rows);
-    for (int64_t panel = 0; panel < n_vectors * p->n_panels; panel++) {
-        const int64_t v = panel / p->n_panels;
-        float *values = (float *)out + panel * OHMI_PANEL;
-        int32_t *codes = (int32_t *)out + panel * OHMI_PANEL;
-        for (int d = 0; d < p->lines; d++) {
-            int32_t q[OHMI_PANEL];
-            float h[OHMI_PANEL];
-            read_line(q, h, p, x + v * stride, vector ? vector[v] : 0,
-                      panel % p->n_panels * p->lines + d);
-            for (int lane = 0; lane < OHMI_PANEL; lane++) {
+    for (int64_t slot = 0; slot < p->n_slots; slot++) {
+        float *values = (float *)out + slot * stride;
+        int32_t *codes = (int32_t *)out + slot * stride;
+        for (int64_t v = 0; v < n_vectors; v++) {
+            for (int d = 0; d < p->lines; d++) {
+                const reading r = {p, x + v, stride, slot / OHMI_PANEL * p->lines + d,
+                                   slot % OHMI_PANEL};
+                int32_t q;
+                float h;
+                read_line(&q, &h, &r, vector ? vector[v] : 0);
                 if (p->is_value) {
-                    values[lane] = (d ? values[lane] : 0) + (float)p->worth[d] * h[lane];
+                    values[v] = (d ? values[v] : 0) + (float)p->worth[d] * h;
                 } else {
-                    codes[lane] = (d ? codes[lane] : 0) + p->worth[d] * q[lane];
+                    codes[v] = (d ? codes[v] : 0) + p->worth[d] * q;
                 }
             }
         }
     }
 }
 
-static void add_on(int32_t *y, const int32_t *t, const uint64_t *on, int64_t n, int32_t minus) {
-    for (int64_t i = 0; i < n; i++) {
-        if (on[i / 64] >> (i % 64) & 1) {
-            y[i] += *t++ - minus;
-        }
-    }
-}
-
 const ohmi_products ohmi_products_reference = {
-    "reference", "plain C, one conversion after another", is_supported, workspace, run, add_on,
+    "reference", "plain C, one conversion after another", is_supported, workspace, run,
 };

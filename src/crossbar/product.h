@@ -3,15 +3,20 @@
 // bit, with a conversion for each bit-line and bit. One row of the table a processor; the plain one
 // is what the others are tested against.
 //
-//     S[v][b][slot, d] = sum over rows i of bit_b(x[v][i]) cell[i][slot, d] (+ offset) (+ noise)
-//     T[v][slot]       = sum over d of worth_d H,   H = ((A[top] 2 + A[top-1]) 2 + ...) 2 + A[0]
+//     S[v][b][slot, d] = sum over rows i of bit_b(x[i][v]) cell[i][slot, d] (+ offset) (+ noise)
+//     T[slot][v]       = sum over d of worth_d H,   H = ((A[top] 2 + A[top-1]) 2 + ...) 2 + A[0]
 //     A[b]             = code or value of the converter of digit d for S[v][b]; of the top bit with
 //                        a minus where x has a sign
 //
+// Real cells are summed as floats by fours: s of rows 4 q .. 4 q + 3 that are on, in order, each
+// from 0, then those of q = 0, 1 .. in order. noise = sqrt(max(variance, 0)) z, variance =
+// fma(noise_sum, S, noise_active n), n = rows that are on, z of noise_draw.h.
+//
 // A slot is a logical column with its `lines` bit-lines; panels are of 64 slots, the last filled
-// with zeros. With integer cells and linear or ideal converters T is an integer: codes, each worth
-// the finest step of the converters (worth has their multiples in it). Otherwise T is a float in
-// level steps, summed in the order above. The bits of T do not depend on the row of the table.
+// with zeros. Vectors lie side by side, so that what is done to a column is done to many of them.
+// With integer cells and linear or ideal converters T is an integer: codes, each worth the finest
+// step of the converters (worth has their multiples in it). Otherwise T is a float in level steps,
+// summed in the order above. The bits of T do not depend on the row of the table.
 #ifndef OHMI_PRODUCT_H
 #define OHMI_PRODUCT_H
 
@@ -22,7 +27,7 @@
 #include "crossbar/adc.h"
 #include "crossbar/noise_draw.h"
 
-enum { OHMI_PANEL = 64, OHMI_ROW_ALIGN = 64 };
+enum { OHMI_PANEL = 64, OHMI_VECTOR_ALIGN = 64 };
 
 typedef struct {
     int64_t n_rows, n_quads; // word lines in use; ceil(n_rows / 4)
@@ -50,14 +55,12 @@ typedef struct {
     bool (*is_supported)(void);
     // Bytes of workspace (64-byte aligned) for n_vectors at once.
     size_t (*workspace)(const ohmi_row_tile *product, int64_t n_vectors);
-    // out (n_vectors, 64 n_panels): int32_t, or float where is_value. x (n_vectors, stride) with
-    // stride = n_rows rounded up to 64: inputs by word line, rest zero. vector: the number of each
-    // vector on the chip, for noise (n_vectors).
-    void (*run)(void *out, const uint8_t *x, const uint64_t *vector, int64_t n_vectors,
-                const ohmi_row_tile *product, void *work);
-    // y[i] += T[slot] - minus for the outputs i < n whose bit is set in on ((n + 63) / 64 words,
-    // no bit from n on), t: their slots one after another.
-    void (*add_on)(int32_t *y, const int32_t *t, const uint64_t *on, int64_t n, int32_t minus);
+    // out (n_slots, stride): int32_t, or float where is_value. x (n_rows, stride): inputs. stride:
+    // n_vectors rounded up to 64, or more, a multiple of 64; both aligned to 64 bytes. What x has
+    // behind the vectors does not matter, and out may be written there up to the next 64. vector:
+    // the number of each vector on the chip, for noise (n_vectors).
+    void (*run)(void *out, const uint8_t *x, int64_t stride, const uint64_t *vector,
+                int64_t n_vectors, const ohmi_row_tile *product, void *work);
 } ohmi_products;
 
 // All rows, best first.
@@ -73,8 +76,8 @@ bool ohmi_product_is_value(bool is_real, const ohmi_adc *adc);
 bool ohmi_product_tabulate(int32_t *code, uint8_t *code8, const ohmi_adc *adc, int lines,
                            int64_t n_sums);
 
-static inline int64_t ohmi_product_stride(int64_t n_rows) {
-    return (n_rows + OHMI_ROW_ALIGN - 1) / OHMI_ROW_ALIGN * OHMI_ROW_ALIGN;
+static inline int64_t ohmi_product_stride(int64_t n_vectors) {
+    return (n_vectors + OHMI_VECTOR_ALIGN - 1) / OHMI_VECTOR_ALIGN * OHMI_VECTOR_ALIGN;
 }
 
 extern const ohmi_products ohmi_products_reference;

@@ -1,318 +1,378 @@
 // SPDX-License-Identifier: Apache-2.0
-// Crossbar products over panels of 64 bit-lines, for files that are compiled for one instruction
-// set each. Which columns a bit of an input switches on does not depend on the column, so a sum is
-// a chain of additions of rows of cells:
+// Crossbar products for files that are compiled for one instruction set each.
 //
-//   exact   four word lines have 16 combinations of bits. Their sums are made once for a panel and
-//           reused by all vectors: a conversion costs rows / 4 additions of 8 bits. A chunk of rows
-//           whose sums may exceed 255 is added up in 16 bits before the next
-//   real    the rows that are on are added, in order of the word lines, in float
+//   exact   vectors in lanes. The bits of a few word lines in one plane, a byte for each vector,
+//           choose one of all sums that the cells of a bit-line can give there, which lie in a
+//           table that one permutation of bytes reads for all lanes: a conversion of 64 vectors
+//           costs a permutation and an addition for each such group. Groups whose sums may exceed
+//           255 together are added up in 16 bits
+//   real    bit-lines in lanes. The sums of all combinations of four word lines, made once for 32
+//           bit-lines and used by all vectors and planes
 //
-// The file that includes this defines PRODUCT_FINISH8(out, sums, product, pair, is_first) to turn
-// sums below 256 into T, or leaves it to finish_any.
+// The file that includes this has what is particular to the processor:
+//
+//   GROUP, TABLE            word lines of a group, bytes of its table
+//   begin_line              what is made once for the 64 bit-lines of a panel, in `made`
+//   make_tables             the tables of one of them (n_groups, TABLE)
+//   add_groups              sums of 64 vectors, below 256
+//   draw_normals            normal numbers of 32 bit-lines and four planes
+//   read_vector             h of one vector on 32 bit-lines: read_any, or what is faster
+//   turn                    (16, 32) to (32, 16)
 #ifndef OHMI_PRODUCT_LANES_H
 #define OHMI_PRODUCT_LANES_H
 
 #include <string.h>
 
+#include "base/simd.h"
 #include "crossbar/product.h"
 
-enum { MAX_PLANES = 8 };
+// vectors of a block, bit-lines and vectors that the real way does at once, bytes of its quads
+enum { MAX_PLANES = 8, LANES = 64, WIDE = 32, TURN = 16 };
+enum { SUM_BYTES = WIDE * (int)sizeof(float), QUAD_BYTES = 16 * SUM_BYTES };
 
-typedef uint8_t lanes8 __attribute__((vector_size(64)));
 typedef float lanes32 __attribute__((vector_size(64)));
 
-// Parts of the workspace: offsets into the table of combinations, the table itself.
+// round keys and what else is the same for all numbers
 typedef struct {
-    uint16_t *index; // (n_vectors, MAX_PLANES + 1, n_quads): bits of four rows times 128
-    uint8_t *table;  // (n_quads, 16, 2, 64)
-} exact_work;
+    uint32_t key[OHMI_NOISE_ROUNDS + 1][4];
+    uint32_t read;
+} noise_keys;
 
-static int64_t round_64(int64_t n) {
-    return (n + 63) / 64 * 64;
+static void begin_line(uint8_t *made, const uint8_t *cells, const ohmi_row_tile *p, int64_t n);
+static void make_tables(uint8_t *table, const uint8_t *made, const uint8_t *cells, int64_t lane,
+                        const ohmi_row_tile *p);
+static void add_groups(uint8_t sum[LANES], const uint8_t *table, const uint8_t *index,
+                       int64_t n_groups);
+static void draw_normals(float z[4][WIDE], const uint32_t *id, uint64_t vector, int four,
+                         const noise_keys *keys);
+static void turn(float to[WIDE][TURN], float from[TURN][WIDE]);
+
+static inline int64_t groups_of(const ohmi_row_tile *p) {
+    return (p->n_rows + GROUP - 1) / GROUP;
 }
 
-static size_t lanes_workspace(const ohmi_row_tile *p, int64_t n_vectors) {
-    return (size_t)(round_64(n_vectors * (MAX_PLANES + 1) * p->n_quads * 2) +
-                    p->n_quads * 16 * 2 * OHMI_PANEL);
+static inline int64_t blocks_of(int64_t n_vectors) {
+    return (n_vectors + LANES - 1) / LANES;
 }
 
-static exact_work split_work(void *work, const ohmi_row_tile *p, int64_t n_vectors) {
-    uint8_t *bytes = work;
-    return (exact_work){work, bytes + round_64(n_vectors * (MAX_PLANES + 1) * p->n_quads * 2)};
-}
-
-// the bits of every four rows, by plane; one plane more is all zero
-static void make_index(uint16_t *index, const uint8_t *x, int64_t n_vectors,
-                       const ohmi_row_tile *p) {
-    const int64_t stride = ohmi_product_stride(p->n_rows), n_quads = p->n_quads;
-    for (int64_t v = 0; v < n_vectors; v++) {
-        uint16_t *at = index + v * (MAX_PLANES + 1) * n_quads;
-        for (int plane = 0; plane < p->planes; plane++) {
-            for (int64_t q = 0; q < n_quads; q++) {
-                uint32_t four;
-                memcpy(&four, x + v * stride + 4 * q, sizeof four);
-                // the bits 0, 8, 16, 24 come to lie side by side from bit 24 of the product
-                const uint32_t bits = (four >> plane & 0x01010101u) * 0x01020408u >> 24 & 15u;
-                at[plane * n_quads + q] = (uint16_t)(bits * 128);
-            }
-        }
-        memset(at + p->planes * n_quads, 0, (size_t)n_quads * sizeof *at);
-    }
-}
-
-// sums of all combinations of four rows of two bit-lines; second = NULL: zeros
-static void make_table(uint8_t *table, const uint8_t *first, const uint8_t *second,
-                       int64_t n_quads) {
-    const lanes8 zero = {0};
-    for (int64_t q = 0; q < n_quads; q++) {
-        for (int line = 0; line < 2; line++) {
-            const uint8_t *cells = line ? second : first;
-            lanes8 *at = (lanes8 *)(table + (q * 32 + line) * OHMI_PANEL);
-            at[0] = zero;
-            for (int bit = 0; bit < 4; bit++) {
-                const lanes8 row =
-                    cells ? *(const lanes8 *)(cells + (4 * q + bit) * OHMI_PANEL) : zero;
-                for (int i = 0; i < 1 << bit; i++) {
-                    at[((1 << bit) + i) * 2] = at[i * 2] + row;
-                }
-            }
-        }
-    }
-}
-
-// sums of two planes of two bit-lines over quads begin .. end - 1: sum[plane][line]
-static inline void add_quads(lanes8 sum[2][2], const uint8_t *table, const uint16_t *a,
-                             const uint16_t *b, int64_t begin, int64_t end) {
-    const lanes8 zero = {0};
-    lanes8 a0 = zero, a1 = zero, b0 = zero, b1 = zero;
-    for (int64_t q = begin; q < end; q++) {
-        const uint8_t *rows = table + q * 32 * OHMI_PANEL;
-        const lanes8 *of_a = (const lanes8 *)(rows + a[q]);
-        const lanes8 *of_b = (const lanes8 *)(rows + b[q]);
-        a0 += of_a[0];
-        a1 += of_a[1];
-        b0 += of_b[0];
-        b1 += of_b[1];
-    }
-    sum[0][0] = a0;
-    sum[0][1] = a1;
-    sum[1][0] = b0;
-    sum[1][1] = b1;
-}
-
-// T of two bit-lines of one panel from sums (planes, 2, 64), whatever converter there is
-static void finish_any(void *out, const uint16_t sums[MAX_PLANES + 1][2][OHMI_PANEL],
-                       const ohmi_row_tile *p, int pair, bool is_first) {
-    for (int d = 2 * pair; d < p->lines && d < 2 * pair + 2; d++) {
-        const bool sets = is_first && d == 2 * pair;
-        const int32_t *code = p->code ? p->code + d * p->n_sums : NULL;
-        for (int i = 0; i < OHMI_PANEL; i++) {
-            float h = 0;
-            int32_t q = 0;
-            for (int bit = p->planes - 1; bit >= 0; bit--) {
-                const int sum = sums[bit][d % 2][i];
-                const int32_t sign = p->is_signed && bit == p->planes - 1 ? -1 : 1;
-                if (p->is_value) {
-                    h = 2 * h + (float)sign * ohmi_adc_read(&p->adc[d], (float)sum);
-                } else {
-                    q = 2 * q + sign * (code ? code[sum] : sum);
-                }
-            }
-            if (p->is_value) {
-                float *t = (float *)out + i;
-                *t = (sets ? 0.0f : *t) + (float)p->worth[d] * h;
-            } else {
-                int32_t *t = (int32_t *)out + i;
-                *t = (sets ? 0 : *t) + p->worth[d] * q;
-            }
-        }
-    }
-}
-
-// the planes of one vector and two bit-lines; sums of up to 255 need one chunk of rows
-static void exact_pair(void *out, const uint16_t *index, const exact_work *work,
-                       const ohmi_row_tile *p, int pair, bool is_first) {
-    const int64_t n_quads = p->n_quads;
-    const int64_t chunk = 255 / (4 * p->max_level);
-    if (p->n_rows * p->max_level <= 255 && (p->code8 || !p->code) && !p->is_value) {
-        _Alignas(64) lanes8 sums[MAX_PLANES + 1][2];
-        for (int plane = 0; plane < p->planes; plane += 2) {
-            add_quads(&sums[plane], work->table, index + plane * n_quads,
-                      index + (plane + 1) * n_quads, 0, n_quads);
-        }
-        PRODUCT_FINISH8(out, (const uint8_t(*)[2][OHMI_PANEL])sums, p, pair, is_first);
-        return;
-    }
-    uint16_t wide[MAX_PLANES + 1][2][OHMI_PANEL];
-    memset(wide, 0, sizeof wide);
-    for (int plane = 0; plane < p->planes; plane += 2) {
-        for (int64_t q = 0; q < n_quads; q += chunk) {
-            lanes8 sums[2][2];
-            add_quads(sums, work->table, index + plane * n_quads, index + (plane + 1) * n_quads, q,
-                      q + chunk < n_quads ? q + chunk : n_quads);
-            const uint8_t *bytes = (const uint8_t *)sums;
-            uint16_t *to = &wide[plane][0][0];
-            const int n = (plane + 1 < p->planes ? 4 : 2) * OHMI_PANEL;
-            for (int i = 0; i < n; i++) {
-                to[i] = (uint16_t)(to[i] + bytes[i]);
-            }
-        }
-    }
-    finish_any(out, (const uint16_t(*)[2][OHMI_PANEL])wide, p, pair, is_first);
-}
-
-static void run_exact(void *out, const uint8_t *x, int64_t n_vectors, const ohmi_row_tile *p,
-                      void *workspace) {
-    const exact_work work = split_work(workspace, p, n_vectors);
-    const int64_t width = p->n_panels * OHMI_PANEL, line_bytes = 4 * p->n_quads * OHMI_PANEL;
-    make_index(work.index, x, n_vectors, p);
-    for (int64_t panel = 0; panel < p->n_panels; panel++) {
-        for (int pair = 0; 2 * pair < p->lines; pair++) {
-            const uint8_t *first = p->cells + (panel * p->lines + 2 * pair) * line_bytes;
-            make_table(work.table, first, 2 * pair + 1 < p->lines ? first + line_bytes : NULL,
-                       p->n_quads);
-            for (int64_t v = 0; v < n_vectors; v++) {
-                exact_pair((int32_t *)out + v * width + panel * OHMI_PANEL,
-                           work.index + v * (MAX_PLANES + 1) * p->n_quads, &work, p, pair,
-                           pair == 0);
-            }
-        }
-    }
-}
-
-// sum of the rows that are on, one bit-line of a panel; row: their numbers
-static inline void add_rows(float sum[OHMI_PANEL], const float *cells, const int32_t *row, int n) {
-    const lanes32 zero = {0};
-    lanes32 s0 = zero, s1 = zero, s2 = zero, s3 = zero;
-    for (int i = 0; i < n; i++) {
-        const lanes32 *at = (const lanes32 *)(cells + (int64_t)row[i] * OHMI_PANEL);
-        s0 += at[0];
-        s1 += at[1];
-        s2 += at[2];
-        s3 += at[3];
-    }
-    lanes32 *to = (lanes32 *)sum;
-    to[0] = s0;
-    to[1] = s1;
-    to[2] = s2;
-    to[3] = s3;
-}
-
-// adds noise to the sums of one plane; z (64)
-static inline void add_noise(float *sum, const float *z, int n_active,
-                             const ohmi_chip_noise *noise) {
-    const float base = noise->noise_active * (float)n_active;
-    for (int i = 0; i < OHMI_PANEL; i++) {
-        const float variance = noise->noise_sum * sum[i] + base;
-        sum[i] += sqrtf(variance > 0 ? variance : 0) * z[i];
-    }
-}
-
-// h = 2 h + sign * value of the converter
-static inline void convert(float *h, const float *sum, float sign, const ohmi_adc *adc) {
+// h = 2 h + sign * value of the converter, n of them
+static inline void convert(float *h, const float *sum, int n, float sign, const ohmi_adc *adc) {
     if (adc->kind == OHMI_ADC_LINEAR) {
         // codes as whole floats; they stay below 2^24
         const float inverse = adc->inverse, low = adc->q_low, top = adc->q_top;
-        for (int i = 0; i < OHMI_PANEL; i++) {
+        for (int i = 0; i < n; i++) {
             float q = __builtin_fmaf(sum[i], inverse, OHMI_ADC_MAGIC) - OHMI_ADC_MAGIC;
             q = q < low ? low : q;
             q = q > top ? top : q;
             h[i] = 2 * h[i] + sign * q;
         }
     } else if (adc->kind == OHMI_ADC_NONE) {
-        for (int i = 0; i < OHMI_PANEL; i++) {
+        for (int i = 0; i < n; i++) {
             h[i] = 2 * h[i] + sign * sum[i];
         }
     } else {
-        for (int i = 0; i < OHMI_PANEL; i++) {
+        for (int i = 0; i < n; i++) {
             h[i] = 2 * h[i] + sign * ohmi_adc_read(adc, sum[i]);
         }
     }
 }
 
-// one vector on one bit-line of a panel: h (64). row: (planes, n_rows) numbers of the rows on
-static void real_line(float *h, int64_t line, const int32_t *row, const int *n_active,
-                      uint64_t vector, const ohmi_row_tile *p) {
-    const float *cells = p->real + line * p->n_rows * OHMI_PANEL;
-    _Alignas(64) float sum[OHMI_PANEL], z[2][4][OHMI_DRAWS];
-    for (int four = 0; p->noise && 4 * four < p->planes; four++) {
-        noise_normals(z[four], p->id + line * OHMI_PANEL, vector, four, p->noise);
+// T = worth h of the first digit, and that much more of the others
+static inline void add_digit(void *t, const float *restrict h, int n, int d,
+                             const ohmi_row_tile *p) {
+    const int32_t worth = p->worth[d];
+    if (d == 0) {
+        memset(t, 0, (size_t)n * sizeof(int32_t));
     }
-    memset(h, 0, OHMI_PANEL * sizeof *h);
-    for (int bit = p->planes - 1; bit >= 0; bit--) {
-        add_rows(sum, cells, row + bit * p->n_rows, n_active[bit]);
-        for (int i = 0; p->offset && i < OHMI_PANEL; i++) {
-            sum[i] += p->offset[line * OHMI_PANEL + i];
+    if (p->is_value) {
+        float *restrict values = t;
+        for (int i = 0; i < n; i++) {
+            values[i] += (float)worth * h[i];
         }
-        if (p->noise) {
-            add_noise(sum, z[bit / 4][bit % 4], n_active[bit], p->noise);
+    } else {
+        int32_t *restrict codes = t;
+        for (int i = 0; i < n; i++) {
+            codes[i] += worth * (int32_t)h[i];
         }
-        convert(h, sum, p->is_signed && bit == p->planes - 1 ? -1.0f : 1.0f,
-                &p->adc[line % p->lines]);
     }
 }
 
-// the numbers of the rows on in each plane of every vector
-static void make_rows(int32_t *row, int *n_active, const uint8_t *x, const ohmi_row_tile *p) {
-    for (int bit = 0; bit < p->planes; bit++) {
-        int n = 0;
-        int32_t *to = row + bit * p->n_rows;
-        for (int64_t r = 0; r < p->n_rows; r++) {
-            to[n] = (int32_t)r;
-            n += x[r] >> bit & 1;
+// Exact.
+
+// bits of the rows of each group, by block and plane: (n_blocks, planes, n_groups, 64)
+static void make_index(uint8_t *index, const uint8_t *x, int64_t stride, int64_t n_blocks,
+                       const ohmi_row_tile *p) {
+    const int64_t n_groups = groups_of(p);
+    for (int64_t at = 0; at < n_blocks * p->planes * n_groups; at++) {
+        const int64_t group = at % n_groups, block = at / n_groups / p->planes;
+        const int plane = (int)(at / n_groups % p->planes);
+        uint8_t *to = index + at * LANES;
+        memset(to, 0, LANES);
+        for (int64_t i = 0; i < GROUP && group * GROUP + i < p->n_rows; i++) {
+            const uint8_t *from = x + (group * GROUP + i) * stride + block * LANES;
+            for (int v = 0; v < LANES; v++) {
+                to[v] = (uint8_t)(to[v] | (from[v] >> plane & 1) << i);
+            }
         }
-        n_active[bit] = n;
     }
 }
 
-static size_t real_workspace(const ohmi_row_tile *p, int64_t n_vectors) {
-    return (size_t)(n_vectors * MAX_PLANES * (p->n_rows + 1)) * sizeof(int32_t) + 64;
+// T of 64 vectors on one bit-line, whatever the converter and the size of the sums
+static void exact_block(void *t, const uint8_t *table, const uint8_t *index, int d,
+                        const ohmi_row_tile *p) {
+    const int64_t n_groups = groups_of(p), chunk = 255 / (GROUP * p->max_level);
+    _Alignas(64) float h[LANES] = {0}, sum[LANES];
+    _Alignas(64) uint8_t part[LANES];
+    for (int plane = p->planes - 1; plane >= 0; plane--) {
+        uint16_t wide[LANES] = {0};
+        for (int64_t g = 0; g < n_groups; g += chunk) {
+            add_groups(part, table + g * TABLE, index + (plane * n_groups + g) * LANES,
+                       g + chunk < n_groups ? chunk : n_groups - g);
+            for (int v = 0; v < LANES; v++) {
+                wide[v] = (uint16_t)(wide[v] + part[v]);
+            }
+        }
+        for (int v = 0; v < LANES; v++) {
+            sum[v] = (float)wide[v];
+        }
+        convert(h, sum, LANES, p->is_signed && plane == p->planes - 1 ? -1.0f : 1.0f, &p->adc[d]);
+    }
+    add_digit(t, h, LANES, d, p);
 }
 
-static void run_real(void *out, const uint8_t *x, const uint64_t *vector, int64_t n_vectors,
-                     const ohmi_row_tile *p, void *work) {
-    const int64_t width = p->n_panels * OHMI_PANEL, stride = ohmi_product_stride(p->n_rows);
-    int32_t *row = work, *n_active = row + n_vectors * MAX_PLANES * p->n_rows;
-    for (int64_t v = 0; v < n_vectors; v++) {
-        make_rows(row + v * MAX_PLANES * p->n_rows, n_active + v * MAX_PLANES, x + v * stride, p);
+// parts of the workspace
+typedef struct {
+    uint8_t *made, *table, *index;
+} exact_work;
+
+static size_t split_exact(exact_work *at, uint8_t *base, const ohmi_row_tile *p,
+                          int64_t n_vectors) {
+    const size_t tables = (size_t)(groups_of(p) * TABLE + 63) / 64 * 64;
+    const size_t made = (size_t)groups_of(p) * 16 * OHMI_PANEL;
+    if (at) {
+        *at = (exact_work){base, base + made, base + made + tables};
     }
-    for (int64_t panel = 0; panel < p->n_panels; panel++) {
-        for (int64_t v = 0; v < n_vectors; v++) {
-            const int64_t at = v * width + panel * OHMI_PANEL;
-            for (int d = 0; d < p->lines; d++) {
-                _Alignas(64) float h[OHMI_PANEL];
-                real_line(h, panel * p->lines + d, row + v * MAX_PLANES * p->n_rows,
-                          n_active + v * MAX_PLANES, vector ? vector[v] : 0, p);
-                if (p->is_value) {
-                    float *t = (float *)out + at;
-                    const float worth = (float)p->worth[d];
-                    for (int i = 0; i < OHMI_PANEL; i++) {
-                        t[i] = (d ? t[i] : 0) + worth * h[i];
-                    }
-                } else {
-                    int32_t *t = (int32_t *)out + at;
-                    const int32_t worth = p->worth[d];
-                    for (int i = 0; i < OHMI_PANEL; i++) {
-                        t[i] = (d ? t[i] : 0) + worth * (int32_t)h[i];
-                    }
+    return made + tables + (size_t)(blocks_of(n_vectors) * (p->planes + 1) * groups_of(p)) * LANES;
+}
+
+static void run_exact(void *out, const uint8_t *x, int64_t stride, int64_t n_vectors,
+                      const ohmi_row_tile *p, void *work) {
+    const int64_t n_blocks = blocks_of(n_vectors), n_groups = groups_of(p);
+    exact_work at;
+    split_exact(&at, work, p, n_vectors);
+    make_index(at.index, x, stride, n_blocks, p);
+    for (int64_t line = 0; line < p->n_panels * p->lines; line++) {
+        const uint8_t *cells = p->cells + line * 4 * p->n_quads * OHMI_PANEL;
+        const int64_t first = line / p->lines * OHMI_PANEL, rest = p->n_slots - first;
+        const int64_t n = rest < OHMI_PANEL ? rest : OHMI_PANEL;
+        begin_line(at.made, cells, p, n);
+        for (int64_t lane = 0; lane < n; lane++) {
+            int32_t *t = (int32_t *)out + (first + lane) * stride;
+            make_tables(at.table, at.made, cells, lane, p);
+            for (int64_t block = 0; block < n_blocks; block++) {
+                exact_block(t + block * LANES, at.table,
+                            at.index + block * p->planes * n_groups * LANES, (int)(line % p->lines),
+                            p);
+            }
+        }
+    }
+}
+
+// Real.
+
+// parts of the workspace; vectors by eights, so that what one reads lies together
+typedef struct {
+    uint64_t *index; // (n_fours, n_vectors / 8, n_quads, 8): where the sums of four rows lie
+                     // behind those of none, bytes, 16 bits for each of four planes
+    float *base;     // (planes, n_vectors) variance by rows that are on
+    float *table;    // (n_quads, 16, 32)
+} real_work;
+
+static inline int fours_of(const ohmi_row_tile *p) {
+    return (p->planes + 3) / 4;
+}
+
+static size_t split_real(real_work *at, uint8_t *base, const ohmi_row_tile *p, int64_t n_vectors) {
+    const size_t n = (size_t)(blocks_of(n_vectors) * LANES);
+    const size_t index = (size_t)fours_of(p) * n * (size_t)p->n_quads * sizeof(uint64_t);
+    const size_t active = n * MAX_PLANES * sizeof(float);
+    if (at) {
+        *at = (real_work){(void *)base, (void *)(base + index), (void *)(base + index + active)};
+    }
+    return index + active + (size_t)p->n_quads * QUAD_BYTES;
+}
+
+static void make_bits(real_work *at, const uint8_t *x, int64_t stride, int64_t n_blocks,
+                      const ohmi_row_tile *p) {
+    const int64_t n = n_blocks * LANES;
+    for (int64_t k = 0; k < fours_of(p) * n / 8 * p->n_quads; k++) {
+        const int64_t quad = k % p->n_quads, eight = k / p->n_quads % (n / 8);
+        const int shift = 4 * (int)(k / p->n_quads / (n / 8));
+        uint64_t all[8] = {0};
+        for (int64_t i = 0; i < 4 && 4 * quad + i < p->n_rows; i++) {
+            const uint8_t *from = x + (4 * quad + i) * stride + 8 * eight;
+            for (int v = 0; v < 8; v++) {
+                // four bits to fields of 16: one bit a field is kept, then moved to its place
+                const uint64_t bits = (uint64_t)(from[v] >> shift & 15);
+                const uint64_t kept = bits * 0x0001000100010001u & 0x0008000400020001u;
+                const uint64_t ones = (kept + 0x0000000400060007u) >> 3 & 0x0001000100010001u;
+                all[v] |= ones * SUM_BYTES << i;
+            }
+        }
+        memcpy(at->index + k * 8, all, sizeof all);
+    }
+    if (p->noise) {
+        memset(at->base, 0, (size_t)(n * p->planes) * sizeof *at->base);
+    }
+    for (int64_t row = 0; p->noise && row < p->n_rows; row++) {
+        for (int plane = 0; plane < p->planes; plane++) {
+            float *count = at->base + plane * n;
+            for (int64_t v = 0; v < n; v++) {
+                count[v] += (float)(x[row * stride + v] >> plane & 1);
+            }
+        }
+    }
+    for (int64_t i = 0; p->noise && i < p->planes * n; i++) {
+        at->base[i] *= p->noise->noise_active;
+    }
+}
+
+// sums of all combinations of every four rows of 32 bit-lines; cells (n_rows, 64)
+static void make_sums(float *table, const float *cells, const ohmi_row_tile *p) {
+    const lanes32 zero = {0};
+    for (int64_t quad = 0; quad < p->n_quads; quad++) {
+        for (int half = 0; half < 2; half++) {
+            lanes32 *at = (lanes32 *)(table + quad * 16 * WIDE) + half;
+            at[0] = zero;
+            for (int bit = 0; bit < 4; bit++) {
+                const int64_t row = 4 * quad + bit;
+                const lanes32 cell =
+                    row < p->n_rows ? *((const lanes32 *)(cells + row * OHMI_PANEL) + half) : zero;
+                for (int i = 0; i < 1 << bit; i++) {
+                    at[2 * ((1 << bit) + i)] = at[2 * i] + cell;
                 }
             }
         }
     }
 }
 
-static size_t product_workspace(const ohmi_row_tile *p, int64_t n_vectors) {
-    return p->real ? real_workspace(p, n_vectors) : lanes_workspace(p, n_vectors);
+// sums of 32 bit-lines for n planes of one vector from plane `first` of four on, both even
+OHMI_INLINE void add_quads(lanes32 sum[][2], const float *table, const uint64_t *index,
+                           int64_t n_quads, const int first, const int n) {
+    const uint8_t *rows = (const uint8_t *)table;
+    OHMI_UNROLL
+    for (int bit = 0; bit < n; bit++) {
+        sum[bit][0] = sum[bit][1] = (lanes32){0};
+    }
+    for (int64_t quad = 0; quad < n_quads; quad++, rows += QUAD_BYTES) {
+        OHMI_UNROLL
+        for (int bit = 0; bit < n; bit += 2) {
+            uint32_t two;
+            memcpy(&two, (const uint16_t *)(index + 8 * quad) + first + bit, sizeof two);
+            const lanes32 *a = (const lanes32 *)(rows + (two & 0xFFFFu));
+            const lanes32 *b = (const lanes32 *)(rows + (two >> 16));
+            sum[bit][0] += a[0];
+            sum[bit][1] += a[1];
+            sum[bit + 1][0] += b[0];
+            sum[bit + 1][1] += b[1];
+        }
+    }
 }
 
-static void product_run(void *out, const uint8_t *x, const uint64_t *vector, int64_t n_vectors,
-                        const ohmi_row_tile *p, void *work) {
-    if (p->real) {
-        run_real(out, x, vector, n_vectors, p, work);
-    } else {
-        run_exact(out, x, n_vectors, p, work);
+// adds noise to the sums of one plane
+static inline void add_noise(float sum[WIDE], const float z[WIDE], float base, float factor) {
+    for (int i = 0; i < WIDE; i++) {
+        const float deviation = ohmi_noise_deviation(__builtin_fmaf(factor, sum[i], base));
+        sum[i] = __builtin_fmaf(deviation, z[i], sum[i]);
     }
+}
+
+// what one vector is read with on 32 bit-lines
+typedef struct {
+    const ohmi_row_tile *p;
+    const ohmi_adc *adc;
+    const noise_keys *keys;
+    const float *table;    // (n_quads, 16, 32)
+    const float *offset;   // (32); NULL = none
+    const uint32_t *id;    // (32)
+    const uint64_t *index; // of its quads, every eighth; of four planes `index_step` apart
+    const float *base;     // of its planes, `step` apart
+    int64_t step, index_step;
+    uint64_t vector;
+} real_reading;
+
+// h (32) of one vector, any converter
+static inline void read_any(float h[WIDE], const real_reading *r) {
+    const ohmi_row_tile *p = r->p;
+    _Alignas(64) float sum[4][WIDE], z[4][WIDE];
+    memset(h, 0, WIDE * sizeof *h);
+    for (int four = (p->planes - 1) / 4; four >= 0; four--) {
+        for (int bit = 0; bit < 4; bit += 2) {
+            lanes32 two[2][2];
+            add_quads(two, r->table, r->index + four * r->index_step, p->n_quads, bit, 2);
+            memcpy(sum[bit], two, sizeof two);
+        }
+        if (p->noise) {
+            draw_normals(z, r->id, r->vector, four, r->keys);
+        }
+        const int last = p->planes - 1 - 4 * four;
+        for (int bit = last < 3 ? last : 3; bit >= 0; bit--) {
+            const int plane = 4 * four + bit;
+            for (int i = 0; r->offset && i < WIDE; i++) {
+                sum[bit][i] += r->offset[i];
+            }
+            if (p->noise) {
+                add_noise(sum[bit], z[bit], r->base[plane * r->step], p->noise->noise_sum);
+            }
+            convert(h, sum[bit], WIDE, p->is_signed && plane == p->planes - 1 ? -1.0f : 1.0f,
+                    r->adc);
+        }
+    }
+}
+
+static void read_vector(float h[WIDE], const real_reading *r);
+
+static void run_real(void *out, const uint8_t *x, int64_t stride, const uint64_t *vector,
+                     int64_t n_vectors, const ohmi_row_tile *p, void *work) {
+    const int64_t n_blocks = blocks_of(n_vectors), n = n_blocks * LANES;
+    const int64_t halves = OHMI_PANEL / WIDE;
+    noise_keys keys = {.read = p->noise ? p->noise->read : 0};
+    _Alignas(64) float h[TURN][WIDE] = {{0}}, turned[WIDE][TURN];
+    real_work at;
+    split_real(&at, work, p, n_vectors);
+    make_bits(&at, x, stride, n_blocks, p);
+    ohmi_noise_keys(keys.key, p->noise ? p->noise->seed : 0);
+    for (int64_t i = 0; i < p->n_panels * p->lines * halves; i++) {
+        // panel by panel, its halves, and the digits of each
+        const int d = (int)(i % p->lines);
+        const int64_t panel = i / p->lines / halves, lane = i / p->lines % halves * WIDE;
+        const int64_t line = panel * p->lines + d, first = panel * OHMI_PANEL + lane;
+        const int64_t n_lanes = p->n_slots - first < WIDE ? p->n_slots - first : WIDE;
+        if (n_lanes <= 0) {
+            continue;
+        }
+        make_sums(at.table, p->real + line * p->n_rows * OHMI_PANEL + lane, p);
+        real_reading r = {.p = p, .adc = &p->adc[d], .keys = &keys, .table = at.table, .step = n};
+        r.index_step = n * p->n_quads;
+        r.offset = p->offset ? p->offset + line * OHMI_PANEL + lane : NULL;
+        r.id = p->noise ? p->id + line * OHMI_PANEL + lane : NULL;
+        for (int64_t v = 0; v < n_vectors; v += TURN) {
+            for (int64_t j = 0; j < TURN && v + j < n_vectors; j++) {
+                r.index = at.index + (v + j) / 8 * p->n_quads * 8 + (v + j) % 8;
+                r.base = at.base + v + j;
+                r.vector = vector ? vector[v + j] : 0;
+                read_vector(h[j], &r);
+            }
+            turn(turned, h);
+            for (int64_t k = 0; k < n_lanes; k++) {
+                add_digit((int32_t *)out + (first + k) * stride + v, turned[k], TURN, d, p);
+            }
+        }
+    }
+}
+
+static size_t lanes_workspace(const ohmi_row_tile *p, int64_t n_vectors) {
+    return p->real ? split_real(NULL, NULL, p, n_vectors) : split_exact(NULL, NULL, p, n_vectors);
 }
 
 #endif

@@ -31,8 +31,8 @@ struct ohmi_tiled {
     kept_memory memory;
     ohmi_tile tile;  // volatile, as the rest
     uint8_t *x;      // a vector's inputs, by the matrix' rows            (rows)
-    uint8_t *driven; // those of one array that are driven               (stride)
-    int32_t *t;      // what the array gives                             (slots)
+    uint8_t *driven; // those of one array that are driven               (rows, 64)
+    int32_t *t;      // what the array gives                             (slots, 64)
     int32_t *values; // of a tile                                        (columns)
     void *work;
 };
@@ -78,22 +78,23 @@ static bool read_arrays(ohmi_tiled *t, const ohmi_packed_layer *layer,
     int32_t sum_x = 0;
 
     // the driven rows' inputs; all others stay at 0
-    memset(t->driven, 0, (size_t)ohmi_product_stride(row_tile->n_rows));
+    const int64_t stride = ohmi_product_stride(1);
+    memset(t->driven, 0, (size_t)(row_tile->n_rows * stride));
     for (int64_t row = 0; row < row_tile->n_rows; row++) {
         const int64_t at = first + packed->row_of[row];
         if (at >= tile->row && at < tile->row + tile->n_rows) {
-            t->driven[row] = t->x[at];
+            t->driven[row * stride] = t->x[at];
             sum_x += layer->is_signed ? (int32_t)(int8_t)t->x[at] : (int32_t)t->x[at];
         }
     }
-    t->chip->active->products->run(t->t, t->driven, NULL, 1, row_tile, t->work);
+    t->chip->active->products->run(t->t, t->driven, stride, NULL, 1, row_tile, t->work);
 
     // the columns of the tile that are on, less what their offset column gives
     const bool is_digital = placed->offset > 0 && placed->reserved == 0;
     int64_t slot = 0;
     for (int64_t b = 0; b < packed->n_blocks; b++) {
         const ohmi_tile_block *block = &packed->blocks[b];
-        int32_t minus = block->offset_slot >= 0 ? t->t[block->offset_slot] : 0;
+        int32_t minus = block->offset_slot >= 0 ? t->t[block->offset_slot * stride] : 0;
         minus += is_digital ? placed->offset * sum_x : 0;
         bool is_read = false;
         for (int64_t i = 0; i < block->n_k; i++) {
@@ -102,7 +103,7 @@ static bool read_arrays(ohmi_tiled *t, const ohmi_packed_layer *layer,
             }
             const int64_t column = block->first_k + i - layer->first_k - tile->column;
             if (column >= 0 && column < tile->n_columns) {
-                t->values[column] += t->t[slot] - minus;
+                t->values[column] += t->t[slot * stride] - minus;
                 is_read = true;
             }
             slot++;
@@ -254,7 +255,7 @@ ohm_status ohmi_tiled_new(ohmi_tiled **out, ohmi_chip *chip, uint64_t seed, int6
     ohm_status status = OHM_OK;
     const ohmi_chip_task *task = chip->active;
     ohmi_network *network = chip->learner->network;
-    size_t rows = 0, columns = 0, sums = 0, stride = 0, slots = 0, work = 0;
+    size_t rows = 0, columns = 0, sums = 0, inputs = 0, slots = 0, work = 0;
     ohmi_tiled *t = ohmi_alloc(1, sizeof *t);
     *out = NULL;
     if (!t) {
@@ -285,8 +286,8 @@ ohm_status ohmi_tiled_new(ohmi_tiled **out, ohmi_chip *chip, uint64_t seed, int6
                 status = ohmi_fail(err, OHM_ERR_ARGUMENT, "masks of several levels are not tiled");
                 goto done;
             }
-            stride = larger(stride, ohmi_product_stride(tile->tile.n_rows));
-            slots = larger(slots, tile->tile.n_panels * OHMI_PANEL);
+            inputs = larger(inputs, tile->tile.n_rows * ohmi_product_stride(1));
+            slots = larger(slots, tile->tile.n_slots * ohmi_product_stride(1));
             work = larger(work, (int64_t)task->products->workspace(&tile->tile, 1));
         }
     }
@@ -294,7 +295,7 @@ ohm_status ohmi_tiled_new(ohmi_tiled **out, ohmi_chip *chip, uint64_t seed, int6
     t->memory.sums = ohmi_alloc(sums, sizeof(int32_t));
     t->memory.record.values = ohmi_alloc(columns, sizeof(int32_t));
     t->x = ohmi_alloc(rows, 1);
-    t->driven = ohmi_alloc(stride, 1);
+    t->driven = ohmi_alloc(inputs, 1);
     t->t = ohmi_alloc(slots, sizeof(int32_t));
     t->values = ohmi_alloc(columns, sizeof(int32_t));
     t->work = ohmi_alloc(work, 1);
