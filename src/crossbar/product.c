@@ -66,7 +66,7 @@ typedef struct {
     int64_t stride, line, lane;
 } reading;
 
-// cells are all floats here; those of the exact way are whole numbers below 2^24
+// exact cells are whole numbers, whose sums a float holds
 static float cell_of(const reading *r, int64_t row) {
     const ohmi_row_tile *p = r->tile;
     return p->real ? p->real[(r->line * p->n_rows + row) * OHMI_PANEL + r->lane]
