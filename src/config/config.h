@@ -272,6 +272,7 @@ typedef struct ohmi_config {
         double activation, error;    // insitu.activation, insitu.error: thresholds of rows
         ohmi_row_choice choice;      // insitu.choice: what is made of rows below insitu.error
         ohmi_row_size size;          // insitu.size: what that goes by
+        bool balance;                // insitu.balance: sums of errors stay what they are
         bool drop_errors;            // insitu.drop_errors: also on their way back
         double weight;               // insitu.weight: threshold of updates, in codes
         ohmi_write_unit weight_unit; // insitu.weight_unit: what is written as one

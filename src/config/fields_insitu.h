@@ -42,6 +42,10 @@
      "error, as a part of the layer's largest; product = that times its largest activation, as a "
      "part of the range; norm = the product of the root sums of squares of both, likewise",
      "own choice: what a row adds to a gradient is a product"},
+    {"insitu.balance", OHMI_FIELD_BOOL, AT(insitu.balance), "false", 0, 0, false, NULL, "",
+     "shift the errors of rows that are kept, so that those of each output add up to what the errors "
+     "of all rows do; what is left out is then represented by the mean of what is kept",
+     "own choice: the calibrated weights of survey sampling"},
     {"insitu.drop_errors", OHMI_FIELD_BOOL, AT(insitu.drop_errors), "false", 0, 0, false, NULL, "",
      "errors below 'insitu.error' are not driven into the transposed weights either, and so do not "
      "reach the layers before",

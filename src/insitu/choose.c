@@ -114,12 +114,7 @@ static void draw(const sizes *s, float *weight, double threshold, int64_t places
         for (int64_t at = 0; at < places; at++) {
             const int64_t row = at * n + i;
             const double size = size_of(s, row);
-            double part = 1;
-            if (size < threshold) {
-                const double error = error_of(s, row);
-                part = size / threshold;
-                part = part > error || part <= 0 ? part : error;
-            }
+            const double part = size < threshold ? size / threshold : 1;
             sum += part;
             const bool is_kept = sum >= 1;
             sum -= is_kept ? 1 : 0;
@@ -138,7 +133,7 @@ ohmi_row_choices ohmi_rows_choose(ohmi_rows *r, ohmi_rows_room *room, int n, flo
                .input_top = (double)r->input_top,
                .input_norm = (double)r->input_top * sqrt((double)o->c * o->r * o->s),
                .kind = config->insitu.size};
-    ohmi_row_choices out = {.factor = 1};
+    ohmi_row_choices out = {.factor = 1, .range = most};
     for (int64_t row = 0; s.kind == OHMI_SIZE_NORM && row < n_rows; row++) {
         s.error_norm = fmax(s.error_norm, sqrt((double)room->error_square[row]));
     }
@@ -164,7 +159,8 @@ ohmi_row_choices ohmi_rows_choose(ohmi_rows *r, ohmi_rows_room *room, int n, flo
         room->is_kept[row] = is_driven && room->row_most[row] >= input_least;
         out.n_kept += room->is_kept[row];
         out.n_driven += is_driven || !config->insitu.drop_errors;
-        out.is_changed = out.is_changed || (adds && (!room->is_kept[row] || weight > 1));
+        out.is_changed = out.is_changed || (adds && !room->is_kept[row]) || weight > 1;
+        out.range = fmaxf(out.range, weight * room->error_most[row]);
         if (config->insitu.choice == OHMI_CHOICE_SCALE) {
             const double size = size_of(&s, row);
             all += size;

@@ -16,9 +16,16 @@
 //     cut        kept where s >= x
 //     scale      likewise; the gradient is then taken (sum of s of all) / (sum of s of the kept)
 //                times, one digital factor a layer and batch
-//     draw       kept with probability p = min(1, max(s / x, e)), and its errors driven 1 / p times
-//                as large: the expected gradient is that of all rows. e <= p keeps errors in the
-//                range that their bits have; where x > 1 more rows are kept for its sake.
+//     draw       kept with probability p = min(1, s / x), and its errors driven 1 / p times as
+//                large: the expected gradient is that of all rows. The range that an error's bits
+//                are of, one of a layer and batch, is that of the largest error so multiplied.
+//
+// With insitu.balance the errors of kept rows are driven as w (dy[i][k] + shift[k]), w = 1 / p (1
+// for cut and scale), shift[k] = (sum of dy[k] of all rows - sum of w dy[k] of kept ones) / (sum of
+// w of kept ones), rows of zeros aside: their sum is that of all rows (behind batch norm 0), as if
+// the rest of the errors met the mean of the kept rows' inputs (a regression estimator; Cochran,
+// Sampling Techniques, 1977, 7.1). Inputs behind a ReLU have a mean, and errors that do not add up
+// would drive that.
 //
 // Draws are systematic (Madow, Annals of Mathematical Statistics 20, 1949): a sum that starts at a
 // random part of 1 grows by p from row to row, image by image, and a row is kept where it passes a
@@ -43,6 +50,7 @@ typedef struct {
     int64_t n_driven; // positions whose errors go back
     bool is_changed;  // the gradient differs from that of all rows
     float factor;     // of the gradient; 1 unless insitu.choice is scale
+    float range; // the largest error, multiplied, of those that are driven; at least that of all
 } ohmi_row_choices;
 
 // For n images, of which room has error_most and row_most; most: the largest error. Fills

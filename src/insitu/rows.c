@@ -15,12 +15,15 @@ typedef struct {
     float *dy;
     const float *x;
     int n;
-    float step;         // of an error; 0 = not rounded
+    float step;         // of an error on its way back; 0 = not rounded
     float inverse_step; // for its bits
+    float product_step; // of an error that forms a gradient, likewise
+    float product_inverse;
     ohmi_row_choices chosen;
     bool is_error, is_compared, is_fixed;
-    bool has_norms;  // sums of squares are wanted
-    bool is_dropped; // what is below the threshold goes back neither
+    bool is_balanced; // sums of errors are kept
+    bool has_norms;   // sums of squares are wanted
+    bool is_dropped;  // what is below the threshold goes back neither
 } job;
 
 // Inputs
@@ -151,12 +154,12 @@ OHMI_SIMD static uint32_t round_errors(float *dy, int64_t *ones, int64_t n, floa
     return sum;
 }
 
-// to = weight dy, rounded likewise; returns the bits
-OHMI_SIMD static uint32_t scale_errors(float *to, const float *dy, float weight, int64_t n,
-                                       float inverse_step, float step) {
+// to = scale dy + weight shift, rounded likewise; returns the bits
+OHMI_SIMD static uint32_t scale_errors(float *to, const float *dy, const float *shift, float scale,
+                                       float weight, int64_t n, float inverse_step, float step) {
     uint32_t sum = 0;
     for (int64_t k = 0; k < n; k++) {
-        const float v = weight * dy[k], code = rintf(v * inverse_step);
+        const float v = scale * dy[k] + weight * shift[k], code = rintf(v * inverse_step);
         sum += ones_of((uint32_t)(int)fabsf(code));
         to[k] = step > 0 ? code * step : v;
     }
@@ -167,6 +170,68 @@ OHMI_SIMD static void multiply(float *v, float factor, int64_t n) {
     for (int64_t k = 0; k < n; k++) {
         v[k] *= factor;
     }
+}
+
+// what a row's errors are multiplied with in the gradient; rows of zeros count for nothing
+static double weight_of(const job *j, int64_t row) {
+    const bool adds = j->room->is_kept[row] && j->room->row_most[row] > 0;
+    return adds ? (double)j->room->weight[row] : 0;
+}
+
+// sums over the images of a place: of all errors, and of those of kept rows, multiplied
+static void sum_work(void *context, int64_t begin, int64_t end, int thread) {
+    (void)thread;
+    const job *j = context;
+    const ohmi_conv *o = &j->rows->shape;
+    for (int64_t at = begin; at < end; at++) {
+        double *all = j->room->place_sums + at * 2 * o->k, *kept = all + o->k;
+        memset(all, 0, 2 * (size_t)o->k * sizeof *all);
+        for (int i = 0; i < j->n; i++) {
+            const float *dy = j->dy + (at * o->n_pad + i) * o->k_pad;
+            const int64_t row = at * j->n + i;
+            const double weight = weight_of(j, row);
+            for (int64_t k = 0; k < o->k && j->room->row_most[row] > 0; k++) {
+                all[k] += (double)dy[k];
+                kept[k] += weight * (double)dy[k];
+            }
+        }
+    }
+}
+
+// shifts the errors of kept rows, so that those of an output add up to what all rows' do; returns
+// the range that they then have
+static float balance(const job *j) {
+    const ohmi_conv *o = &j->rows->shape;
+    const int64_t places = (int64_t)o->p * o->q;
+    ohmi_parallel(places, 4, sum_work, (void *)(uintptr_t)j);
+    double weights = 0;
+    for (int64_t row = 0; row < places * j->n; row++) {
+        weights += weight_of(j, row);
+    }
+    float largest = 0, range = j->chosen.range;
+    for (int64_t k = 0; k < o->k; k++) {
+        double missing = 0;
+        for (int64_t at = 0; at < places; at++) {
+            const double *all = j->room->place_sums + at * 2 * o->k;
+            missing += all[k] - all[o->k + k];
+        }
+        j->room->shift[k] = weights > 0 ? (float)(missing / weights) : 0;
+        largest = fmaxf(largest, fabsf(j->room->shift[k]));
+    }
+    for (int64_t row = 0; row < places * j->n; row++) {
+        if (j->room->is_kept[row]) {
+            const float weight = j->room->weight[row];
+            range = fmaxf(range, weight * (j->room->error_most[row] + largest));
+        }
+    }
+    return range;
+}
+
+// whether a row's errors are others in the gradient's product than on their way back
+static bool has_own_errors(const job *j, int64_t row) {
+    return j->room->is_kept[row] &&
+           (j->is_balanced || (!j->is_dropped && j->room->weight[row] > 1) ||
+            j->product_inverse < j->inverse_step);
 }
 
 // errors of a place as they are driven, and what the product takes of them
@@ -188,9 +253,11 @@ static void error_work(void *context, int64_t begin, int64_t end, int thread) {
             } else if (j->is_dropped && weight > 1) {
                 multiply(dy, weight, o->k);
             }
-            const bool is_scaled = !j->is_dropped && is_kept && weight > 1;
-            uint32_t sum =
-                is_scaled ? scale_errors(to, dy, weight, o->k, j->inverse_step, j->step) : 0;
+            const bool is_scaled = has_own_errors(j, row);
+            const float scale = j->is_dropped ? 1 : weight;
+            const uint32_t sum = is_scaled ? scale_errors(to, dy, j->room->shift, scale, weight,
+                                                          o->k, j->product_inverse, j->product_step)
+                                           : 0;
             const uint32_t driven = round_errors(dy, ones, o->k, j->inverse_step, j->step);
             j->room->error_ones[row] = (int32_t)(is_scaled ? sum : driven);
             if (!j->chosen.is_changed) {
@@ -250,11 +317,11 @@ static void fill_row(uint8_t *row, const job *j, int64_t at, int i) {
     const ohmi_rows *r = j->rows;
     const ohmi_conv *o = &r->shape;
     if (j->is_error) {
-        const bool is_scaled = !j->is_dropped && j->room->weight[at * j->n + i] > 1;
+        const bool is_scaled = has_own_errors(j, at * j->n + i);
         const float *dy = (is_scaled ? j->room->dy : j->dy) + (at * o->n_pad + i) * o->k_pad;
         const int n_digits = r->error_cells / 2;
         for (int64_t k = 0; k < o->k; k++) {
-            const int code = (int)rintf(dy[k] * j->inverse_step);
+            const int code = (int)rintf(dy[k] * j->product_inverse);
             const int magnitude = code < 0 ? -code : code;
             for (int d = 0; d < n_digits; d++) {
                 const int level = magnitude >> (d * r->cell_bits) & ((1 << r->cell_bits) - 1);
@@ -487,8 +554,15 @@ const float *ohmi_rows_errors(ohmi_rows *r, ohmi_rows_room *room, float *dy, con
 
     // errors as they are driven; the product takes those of rows that are programmed
     const float top = (float)((1 << (r->error_bits - 1)) - 1);
-    j.inverse_step = most > 0 ? top / most : 0;
-    j.step = config->insitu.error_bits > 0 && most > 0 ? most / top : 0;
+    memset(room->shift, 0, (size_t)o->k * sizeof *room->shift);
+    j.is_balanced = config->insitu.balance && j.chosen.is_changed && j.chosen.n_kept > 0;
+    const float back = j.is_dropped ? j.chosen.range : most;
+    const float range = j.is_balanced ? balance(&j) : j.chosen.range;
+    const bool is_rounded = config->insitu.error_bits > 0 && most > 0;
+    j.inverse_step = most > 0 ? top / back : 0;
+    j.step = is_rounded ? back / top : 0;
+    j.product_inverse = most > 0 ? top / range : 0;
+    j.product_step = is_rounded ? range / top : 0;
     ohmi_parallel(places, 4, error_work, &j);
     const float *product = j.chosen.is_changed ? room->dy : dy;
 

@@ -73,6 +73,8 @@ typedef struct {
     uint8_t *is_kept;         // whether the row is programmed            (p, q, n)
     int32_t *order;           // rotate: rows that are, in order          (p q n)
     float *dy;                // what the product takes                   (p, q, n_pad, k_pad)
+    double *place_sums;       // errors of all rows, and what is driven of them  (p, q, 2, k)
+    float *shift;             // of each output's errors (insitu.balance) (k)
     uint8_t *rows;            // new cells of a word line, by thread      (threads, row_cells)
     int64_t *group_ones;      // bits of 1 of a group's inputs            (groups)
     int64_t *output_ones;     // bits of 1 of an output's errors          (k)

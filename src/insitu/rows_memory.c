@@ -93,7 +93,7 @@ static int64_t larger(int64_t a, int64_t b) {
 ohm_status ohmi_rows_room_make(ohmi_rows_room *room, ohmi_rows *const *rows, int n_layers,
                                ohm_error *err) {
     int64_t levels = 1, pixels = 1, places = 1, positions = 1, dy = 1, cells = 1, groups = 1,
-            outputs = 1, arrays = 1;
+            outputs = 1, arrays = 1, sums = 1;
     memset(room, 0, sizeof *room);
     for (int i = 0; i < n_layers; i++) {
         const ohmi_conv *o = &rows[i]->shape;
@@ -106,6 +106,7 @@ ohm_status ohmi_rows_room_make(ohmi_rows_room *room, ohmi_rows *const *rows, int
         cells = larger(cells, rows[i]->row_cells);
         groups = larger(groups, rows[i]->place->layout.n_groups);
         outputs = larger(outputs, o->k);
+        sums = larger(sums, (int64_t)o->p * o->q * 2 * o->k);
         arrays = larger(arrays, (rows[i]->n_rows + rows[i]->array_rows - 1) / rows[i]->array_rows);
     }
     room->n_threads = ohmi_threads();
@@ -119,6 +120,8 @@ ohm_status ohmi_rows_room_make(ohmi_rows_room *room, ohmi_rows *const *rows, int
     room->pixel_square = ohmi_alloc((size_t)pixels, sizeof(float));
     room->row_square = ohmi_alloc((size_t)positions, sizeof(float));
     room->error_square = ohmi_alloc((size_t)positions, sizeof(float));
+    room->place_sums = ohmi_alloc((size_t)sums, sizeof(double));
+    room->shift = ohmi_alloc((size_t)outputs, sizeof(float));
     room->weight = ohmi_alloc((size_t)positions, sizeof(float));
     room->is_kept = ohmi_alloc((size_t)positions, 1);
     room->order = ohmi_alloc((size_t)positions, sizeof(int32_t));
@@ -129,10 +132,10 @@ ohm_status ohmi_rows_room_make(ohmi_rows_room *room, ohmi_rows *const *rows, int
     room->part = ohmi_alloc((size_t)arrays, sizeof *room->part);
     room->chunk_most = ohmi_alloc((size_t)places, sizeof(float));
     if (!room->levels || !room->pixel_most || !room->pixel_ones || !room->row_most ||
-        !room->error_most || !room->error_ones || !room->weight || !room->pixel_square ||
-        !room->row_square || !room->error_square || !room->is_kept || !room->order || !room->dy ||
-        !room->rows || !room->group_ones || !room->output_ones || !room->part ||
-        !room->chunk_most) {
+        !room->error_most || !room->error_ones || !room->place_sums || !room->shift ||
+        !room->weight || !room->pixel_square || !room->row_square || !room->error_square ||
+        !room->is_kept || !room->order || !room->dy || !room->rows || !room->group_ones ||
+        !room->output_ones || !room->part || !room->chunk_most) {
         return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory to count what a batch writes");
     }
     return OHM_OK;
@@ -140,10 +143,10 @@ ohm_status ohmi_rows_room_make(ohmi_rows_room *room, ohmi_rows *const *rows, int
 
 void ohmi_rows_room_clear(ohmi_rows_room *room) {
     void *blocks[] = {room->levels,     room->pixel_most,   room->pixel_ones, room->row_most,
-                      room->error_most, room->error_ones,   room->weight,     room->pixel_square,
-                      room->row_square, room->error_square, room->is_kept,    room->order,
-                      room->dy,         room->rows,         room->group_ones, room->output_ones,
-                      room->part,       room->chunk_most};
+                      room->error_most, room->error_ones,   room->place_sums, room->shift,
+                      room->weight,     room->pixel_square, room->row_square, room->error_square,
+                      room->is_kept,    room->order,        room->dy,         room->rows,
+                      room->group_ones, room->output_ones,  room->part,       room->chunk_most};
     for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++) {
         ohmi_free(blocks[b]);
     }

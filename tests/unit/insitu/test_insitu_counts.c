@@ -135,7 +135,8 @@ static void to_cells(int *level, const int *v, int n, int cells, bool has_sign, 
 
 // what errors of rows are multiplied with, 0 = below the threshold, and the gradient's factor; rows
 // are (image, place), as they are drawn
-static double choose_rows(float *weight, const recount *re, const batch *b, float most) {
+static double choose_rows(float *weight, float *range, const recount *re, const batch *b,
+                          float most) {
     const ohmi_conv *o = &re->rows->shape;
     const int entries = o->c * o->r * o->s, places = o->p * o->q;
     const double threshold = re->config->insitu.error;
@@ -155,16 +156,18 @@ static double choose_rows(float *weight, const recount *re, const batch *b, floa
             e_most =
                 fmax(e_most, fabs((double)b->dy[((int64_t)place * o->n_pad + i) * o->k_pad + k]));
         }
+        const float largest = (float)e_most;
         e_most /= (double)most;
         const bool is_product = re->config->insitu.size == OHMI_SIZE_PRODUCT;
         const double size = is_product ? e_most * a_most / (double)re->rows->input_top : e_most;
         double part = size >= threshold ? 1 : 0;
         if (re->config->insitu.choice == OHMI_CHOICE_DRAW && size < threshold && size > 0) {
-            part = fmax(size / threshold, e_most);
+            part = size / threshold;
         }
         const double before = floor(sum);
         sum += part;
         weight[row] = floor(sum) > before ? (float)(1 / part) : 0;
+        *range = fmaxf(*range, weight[row] * largest);
         all += size;
         kept +=
             weight[row] > 0 && a_most >= re->config->insitu.activation * (double)re->rows->input_top
@@ -173,6 +176,33 @@ static double choose_rows(float *weight, const recount *re, const batch *b, floa
     }
     ohmi_free(a);
     return re->config->insitu.choice == OHMI_CHOICE_SCALE ? all / kept : 1;
+}
+
+// the largest input of a row (image, place)
+static double input_of(const recount *re, const batch *b, int row) {
+    const ohmi_conv *o = &re->rows->shape;
+    const int entries = o->c * o->r * o->s, places = o->p * o->q;
+    int *a = ohmi_alloc((size_t)entries, sizeof *a);
+    double most = 0;
+    see(a, o, b->x, row % places, row / places);
+    for (int e = 0; e < entries; e++) {
+        most = fmax(most, abs(a[e]));
+    }
+    ohmi_free(a);
+    return most;
+}
+
+// whether it is programmed, and not for nothing
+static bool is_kept_row(const recount *re, const batch *b, const float *weights, int row) {
+    const double most = input_of(re, b, row);
+    return weights[row] > 0 && most > 0 &&
+           most >= re->config->insitu.activation * (double)re->rows->input_top;
+}
+
+static float error_at(const recount *re, const batch *b, int row, int k) {
+    const ohmi_conv *o = &re->rows->shape;
+    const int64_t place = row % (o->p * o->q), i = row / (o->p * o->q);
+    return b->dy[(place * o->n_pad + i) * o->k_pad + k];
 }
 
 // one batch; product: what the gradient's product must take, in the layout of dy
@@ -195,7 +225,45 @@ static void recount_batch(recount *re, const batch *b, float *product) {
         product[at] = 0;
     }
     int64_t n_kept = 0;
-    const float factor = (float)choose_rows(weights, re, b, most);
+    float range = most;
+    const float factor = (float)choose_rows(weights, &range, re, b, most);
+    const float range_back = re->config->insitu.drop_errors ? range : most;
+    float *shift = ohmi_alloc((size_t)o->k, sizeof *shift);
+    if (re->config->insitu.balance) {
+        double sum_weights = 0;
+        float largest = 0;
+        for (int at = 0; at < b->n * places; at++) {
+            const int row = at % b->n * places + at / b->n;
+            sum_weights += is_kept_row(re, b, weights, row) ? (double)weights[row] : 0;
+        }
+        for (int k = 0; k < o->k; k++) {
+            double missing = 0;
+            for (int place = 0; place < places; place++) {
+                double all = 0, kept = 0;
+                for (int i = 0; i < b->n; i++) {
+                    const int row = i * places + place;
+                    const double dy = (double)error_at(re, b, row, k);
+                    all += input_of(re, b, row) > 0 ? dy : 0;
+                    kept += is_kept_row(re, b, weights, row) ? (double)weights[row] * dy : 0;
+                }
+                missing += all - kept;
+            }
+            shift[k] = sum_weights > 0 ? (float)(missing / sum_weights) : 0;
+            largest = fmaxf(largest, fabsf(shift[k]));
+        }
+        for (int row = 0; row < b->n * places; row++) {
+            float e_most = 0;
+            for (int k = 0; k < o->k; k++) {
+                e_most = fmaxf(e_most, fabsf(error_at(re, b, row, k)));
+            }
+            const bool is_programmed =
+                weights[row] > 0 &&
+                input_of(re, b, row) >= re->config->insitu.activation * (double)rows->input_top;
+            if (is_programmed) {
+                range = fmaxf(range, weights[row] * (e_most + largest));
+            }
+        }
+    }
     for (int i = 0; i < b->n; i++) {
         for (int place = 0; place < places; place++) {
             const float weight = weights[i * places + place];
@@ -211,14 +279,16 @@ static void recount_batch(recount *re, const batch *b, float *product) {
             const bool is_driven = has_error || !re->config->insitu.drop_errors;
             const float back = re->config->insitu.drop_errors ? weight : 1;
             for (int k = 0; k < o->k; k++) {
-                q[k] = is_driven ? (int)rintf(back * dy[k] * ((float)top / most)) : 0;
-                driven[k] = (int)rintf(weight * dy[k] * ((float)top / most));
+                q[k] = is_driven ? (int)rintf(back * dy[k] * ((float)top / range_back)) : 0;
+                const float v = weight * dy[k] + weight * shift[k];
+                driven[k] = (int)rintf(v * ((float)top / range));
                 // what is multiplied with zeros may be anything
                 float *to = &product[((int64_t)place * o->n_pad + i) * o->k_pad + k];
                 *to = !is_kept && a_most <= 0 ? NAN : 0;
                 if (is_kept && is_driven) {
-                    *to = re->config->insitu.error_bits > 0 ? (float)driven[k] * (most / (float)top)
-                                                            : weight * dy[k];
+                    *to = re->config->insitu.error_bits > 0
+                              ? (float)driven[k] * (range / (float)top)
+                              : v;
                     *to *= factor;
                 }
             }
@@ -297,6 +367,7 @@ static void recount_batch(recount *re, const batch *b, float *product) {
     ohmi_free(q);
     ohmi_free(driven);
     ohmi_free(weights);
+    ohmi_free(shift);
     ohmi_free(wanted);
     ohmi_free(serial);
 }
@@ -381,6 +452,40 @@ static void norms_are_as_recounted(void **state) {
     bench_end(&b);
 }
 
+// with balance the errors that form a gradient add up to those of all rows that could add to it
+static void balanced_errors_add_up(void **state) {
+    (void)state;
+    static const char *const settings[] = {
+        "insitu.choice", "draw", "insitu.error", "0.5", "insitu.error_bits", "0", "insitu.balance",
+        "true",          NULL};
+    bench b;
+    bench_begin(&b, settings);
+    for (int layer = 0; layer < b.chip.n_layers; layer++) {
+        ohmi_rows *rows = b.chip.rows[layer];
+        const ohmi_conv *o = &rows->shape;
+        ohmi_insitu_counts counts = {0};
+        batch data = make_batch(rows, 16, 91), same = make_batch(rows, 16, 91);
+        const float *product =
+            ohmi_rows_errors(rows, &b.chip.room, same.dy, same.x, same.n, &counts);
+        assert_true(counts.rows_left > 0);
+        for (int k = 0; k < o->k; k++) {
+            double all = 0, driven = 0, size = 0;
+            for (int row = 0; row < o->p * o->q * data.n; row++) {
+                const int64_t at = ((int64_t)(row / data.n) * o->n_pad + row % data.n) * o->k_pad;
+                if (b.chip.room.row_most[row] > 0) {
+                    all += (double)data.dy[at + k];
+                    driven += (double)product[at + k];
+                    size += fabs((double)data.dy[at + k]);
+                }
+            }
+            assert_true(fabs(all - driven) <= 1e-4 * size);
+        }
+        free_batch(&data);
+        free_batch(&same);
+    }
+    bench_end(&b);
+}
+
 static void rows_are_as_recounted(void **state) {
     (void)state;
     static const char *const settings[][16] = {
@@ -398,6 +503,12 @@ static void rows_are_as_recounted(void **state) {
         {"insitu.choice", "draw", "insitu.error", "0.4", "insitu.drop_errors", "true",
          "insitu.error_bits", "0", NULL},
         {"insitu.choice", "scale", "insitu.size", "product", "insitu.error", "0.02", NULL},
+        {"insitu.choice", "draw", "insitu.error", "0.3", "insitu.activation", "0.2",
+         "insitu.balance", "true", NULL},
+        {"insitu.choice", "cut", "insitu.error", "0.05", "insitu.balance", "true", "insitu.operand",
+         "error", "insitu.rows", "rotate", NULL},
+        {"insitu.choice", "draw", "insitu.error", "0.4", "insitu.drop_errors", "true",
+         "insitu.balance", "true", NULL},
     };
     for (size_t s = 0; s < sizeof settings / sizeof *settings; s++) {
         bench b;
@@ -624,6 +735,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_as_recounted),
         cmocka_unit_test(norms_are_as_recounted),
+        cmocka_unit_test(balanced_errors_add_up),
         cmocka_unit_test(cells_are_as_recounted),
         cmocka_unit_test(writes_never_rise_with_a_threshold),
     };
