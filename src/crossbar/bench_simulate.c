@@ -28,7 +28,7 @@ typedef struct {
     float *real;
     uint32_t *id;
     uint64_t *vector;
-    int32_t *out, *code;
+    int32_t *out;
     void *work;
     uint8_t code8[LINES * 256];
     ohmi_adc adc[LINES];
@@ -66,7 +66,7 @@ static void fill(room *r) {
         }
     }
     r->adc[0] = r->adc[1] = ohmi_adc_linear(0, 100, 5);
-    (void)ohmi_product_tabulate(r->code, r->code8, r->adc, LINES, SUMS);
+    (void)ohmi_product_tabulate(r->code8, r->adc, LINES, SUMS);
     r->noise = (ohmi_chip_noise){.noise_sum = 0.01f, .noise_active = 0.01f, .seed = 1};
     r->worth[0] = 1;
     r->worth[1] = 4;
@@ -82,11 +82,9 @@ static ohmi_row_tile tile_of(const room *r, int way) {
                        .max_level = 3,
                        .worth = r->worth,
                        .adc = r->adc,
-                       .n_sums = SUMS,
                        .planes = PLANES};
     if (way == 0) {
         t.cells = r->cells;
-        t.code = r->code;
         t.code8 = r->code8;
     } else {
         t.real = r->real;
@@ -111,8 +109,7 @@ static ohm_status take(room *r, const ohmi_products *products, ohm_error *err) {
     r->x = ohmi_alloc((size_t)ROWS * VECTORS, 1);
     r->vector = ohmi_alloc(VECTORS, sizeof *r->vector);
     r->out = ohmi_alloc((size_t)VECTORS * OUTPUTS, sizeof *r->out);
-    r->code = ohmi_alloc(LINES * SUMS, sizeof *r->code);
-    if (!r->cells || !r->real || !r->id || !r->x || !r->vector || !r->out || !r->code) {
+    if (!r->cells || !r->real || !r->id || !r->x || !r->vector || !r->out) {
         return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the benchmark");
     }
     for (int way = 0; way < WAYS; way++) {
@@ -180,7 +177,6 @@ done:
     ohmi_free(r.x);
     ohmi_free(r.vector);
     ohmi_free(r.out);
-    ohmi_free(r.code);
     ohmi_free(r.work);
     return status;
 }

@@ -279,19 +279,12 @@ static ohm_status pack_correction(ohmi_packed_layer *out, const ohmi_chip *chip,
 }
 
 // the codes of all sums that exact cells can give
-static ohm_status tabulate(ohmi_packed_layer *out, const ohmi_adc *adc, int lines, int64_t n_sums,
-                           ohm_error *err) {
-    out->code = ohmi_alloc((size_t)(lines * n_sums), sizeof *out->code);
-    if (!out->code) {
-        return no_memory(err);
-    }
-    const bool fits = ohmi_product_tabulate(out->code, out->code8, adc, lines, n_sums);
+static void tabulate(ohmi_packed_layer *out, const ohmi_adc *adc, int lines, int64_t n_sums) {
+    const bool fits = ohmi_product_tabulate(out->code8, adc, lines, n_sums);
     for (int64_t row = 0; row < out->n_tiles; row++) {
         ohmi_row_tile *t = &out->tiles[row].tile;
-        t->code = t->real ? NULL : out->code;
         t->code8 = t->real || !fits ? NULL : out->code8;
     }
-    return OHM_OK;
 }
 
 ohm_status ohmi_chip_pack(ohmi_packed_layer *out, const ohmi_chip *chip, const uint8_t *bits,
@@ -339,7 +332,6 @@ ohm_status ohmi_chip_pack(ohmi_packed_layer *out, const ohmi_chip *chip, const u
         tile->max_level = (1 << cell_bits) - 1;
         tile->worth = out->worth;
         tile->adc = adc;
-        tile->n_sums = n_sums;
         tile->planes = out->planes;
         tile->is_signed = out->is_signed;
         if (tile->n_rows == 0) {
@@ -362,7 +354,7 @@ ohm_status ohmi_chip_pack(ohmi_packed_layer *out, const ohmi_chip *chip, const u
     j.codes = codes;
     ohmi_parallel(out->n_tiles, 1, pack_work, &j);
     if (adc->kind == OHMI_ADC_LINEAR) {
-        OHM_TRY(tabulate(out, adc, placed->lines, n_sums, err));
+        tabulate(out, adc, placed->lines, n_sums);
     }
     for (int64_t row = 0; row < out->n_tiles; row++) {
         out->tiles[row].tile.is_value = out->is_value;
@@ -387,7 +379,6 @@ void ohmi_chip_unpack(ohmi_packed_layer *layer) {
         ohmi_free(packed->row_of);
     }
     ohmi_free(layer->tiles);
-    ohmi_free(layer->code);
     ohmi_free(layer->correction);
     *layer = (ohmi_packed_layer){0};
 }

@@ -193,7 +193,6 @@ static void collect(const run_job *j, const workspace *at, const ohmi_packed_til
     single.lines = 1;
     single.worth = &one;
     single.adc = &ideal;
-    single.code = NULL;
     single.code8 = NULL;
     single.planes = 1;
     single.is_signed = false;
@@ -294,7 +293,6 @@ static void try_converters(const run_job *j, const workspace *at, int64_t begin,
             }
             packed.tile.adc = trial->adc;
             packed.tile.worth = trial->worth;
-            packed.tile.code = packed.tile.real ? NULL : trial->code;
             packed.tile.code8 = packed.tile.real ? NULL : trial->code8;
             packed.tile.is_value = layer.is_value;
             run_tile(&other, at, &packed, at->trial, NULL, at->vector + first, begin + first, n);

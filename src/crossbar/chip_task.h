@@ -37,12 +37,11 @@ typedef struct {
 
 typedef struct {
     int64_t n_tiles;
-    ohmi_packed_tile *tiles;        // (n_tiles) by group, then part
-    int64_t first_k, n_k;           // outputs that are computed
-    int32_t worth[OHMI_MOST_LINES]; // with the multiples of the converters
-    int32_t *code;                  // (lines, n_sums) of sums of exact cells
-    uint8_t code8[256 * OHMI_MOST_LINES];
-    float *correction; // (n_k, C, R, S), zero where a column is off; NULL = none
+    ohmi_packed_tile *tiles;              // (n_tiles) by group, then part
+    int64_t first_k, n_k;                 // outputs that are computed
+    int32_t worth[OHMI_MOST_LINES];       // with the multiples of the converters
+    uint8_t code8[256 * OHMI_MOST_LINES]; // of sums of exact cells (lines, 256)
+    float *correction;                    // (n_k, C, R, S), zero where a column is off; NULL = none
     int planes;
     bool is_signed, is_value;
     int64_t conversions; // an input vector
@@ -59,8 +58,7 @@ typedef struct {
 typedef struct {
     ohmi_adc adc[OHMI_MOST_LINES];
     int32_t worth[OHMI_MOST_LINES]; // with their multiples
-    const int32_t *code;            // (lines, n_sums), and
-    const uint8_t *code8;           // (lines, 256), of linear ones while the layer is tried
+    const uint8_t *code8;           // (lines, 256) of linear ones while the layer is tried
     double low, high;               // the range of the most significant digit
     double square;                  // E, over all that was tried
 } ohmi_trial;
@@ -71,8 +69,7 @@ typedef struct {
     int *first;         // (n_layers + 1) where each layer's begin
     int most;           // trials of a layer
     double *square;     // (OHMI_MOST_TRIED, most) by block, of one forward pass of a layer
-    int32_t *code;      // (most, lines, n_sums) of that layer
-    uint8_t *code8;     // (most, lines, 256)
+    uint8_t *code8;     // (most, lines, 256) of that layer
     float *value;       // (most, 2^bits) of given levels
 } ohmi_trials;
 

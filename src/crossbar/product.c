@@ -35,15 +35,13 @@ bool ohmi_product_is_value(bool is_real, const ohmi_adc *adc) {
     return adc->kind == OHMI_ADC_GIVEN || (is_real && adc->kind == OHMI_ADC_NONE);
 }
 
-bool ohmi_product_tabulate(int32_t *code, uint8_t *code8, const ohmi_adc *adc, int lines,
-                           int64_t n_sums) {
+bool ohmi_product_tabulate(uint8_t *code8, const ohmi_adc *adc, int lines, int64_t n_sums) {
     bool fits = n_sums <= 256;
     for (int d = 0; d < lines; d++) {
-        for (int64_t sum = 0; sum < n_sums; sum++) {
+        for (int64_t sum = 0; fits && sum < n_sums; sum++) {
             const int32_t of = (int32_t)ohmi_adc_code(&adc[d], (float)sum);
-            fits = fits && of >= 0 && of <= 255;
-            code[d * n_sums + sum] = of;
-            code8[256 * d + (sum & 255)] = (uint8_t)of;
+            fits = of >= 0 && of <= 255;
+            code8[256 * d + sum] = (uint8_t)of;
         }
     }
     return fits;

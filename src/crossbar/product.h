@@ -40,9 +40,8 @@ typedef struct {
     const uint32_t *id;   // of the bit-line on the chip (n_panels, lines, 64); for noise
     const int32_t *worth; // (lines)
     const ohmi_adc *adc;  // (lines)
-    int64_t n_sums;       // of a line in code
-    const int32_t *code;  // exact and linear: codes of sums 0, 1 .. (lines, n_sums); else NULL
-    const uint8_t *code8; // the same (lines, 256) where sums and codes are below 256; else NULL
+    const uint8_t *code8; // exact and linear: codes of sums 0, 1 .. (lines, 256) where all sums and
+                          // codes are below 256; else NULL
     const ohmi_chip_noise *noise; // NULL = none; real only
     int planes;                   // bits of an input, 1 .. 8
     bool is_signed;               // the top bit counts negative
@@ -71,10 +70,9 @@ const ohmi_products *ohmi_products_find(const char *name);
 // Whether T is a float: real cells read ideally, or given levels.
 bool ohmi_product_is_value(bool is_real, const ohmi_adc *adc);
 
-// The tables of linear converters adc (lines): code (lines, n_sums), code8 (lines, 256). Returns
-// whether code8 holds them all.
-bool ohmi_product_tabulate(int32_t *code, uint8_t *code8, const ohmi_adc *adc, int lines,
-                           int64_t n_sums);
+// The codes of sums 0 .. n_sums - 1 by linear converters adc (lines): code8 (lines, 256). Returns
+// whether it holds them all.
+bool ohmi_product_tabulate(uint8_t *code8, const ohmi_adc *adc, int lines, int64_t n_sums);
 
 static inline int64_t ohmi_product_stride(int64_t n_vectors) {
     return (n_vectors + OHMI_VECTOR_ALIGN - 1) / OHMI_VECTOR_ALIGN * OHMI_VECTOR_ALIGN;

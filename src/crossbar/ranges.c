@@ -64,22 +64,18 @@ ohm_status ohmi_trials_init(ohmi_trials *trials, const ohmi_chip *chip, const do
                             const double *high, ohm_error *err) {
     const int n_layers = chip->placed->n_layers;
     const size_t n_codes = (size_t)1 << chip->values->adc.bits;
-    size_t most_codes = 0, most_lines = 0;
+    size_t most_lines = 0;
     *trials = (ohmi_trials){.most = MOST_TRIALS};
     for (int l = 0; l < n_layers; l++) {
         const size_t lines = (size_t)chip->placed->layers[l].lines;
-        const size_t codes = lines * (size_t)(ohmi_chip_most(chip, l) + 1);
-        most_codes = codes > most_codes ? codes : most_codes;
         most_lines = lines > most_lines ? lines : most_lines;
     }
     trials->trials = ohmi_alloc((size_t)n_layers * MOST_TRIALS, sizeof *trials->trials);
     trials->first = ohmi_alloc((size_t)n_layers + 1, sizeof *trials->first);
     trials->square = ohmi_alloc((size_t)OHMI_MOST_TRIED * MOST_TRIALS, sizeof *trials->square);
-    trials->code = ohmi_alloc(most_codes * MOST_TRIALS, sizeof *trials->code);
     trials->code8 = ohmi_alloc(most_lines * 256 * MOST_TRIALS, 1);
     trials->value = ohmi_alloc(chip->given ? n_codes * MOST_TRIALS : 0, sizeof *trials->value);
-    if (!trials->trials || !trials->first || !trials->square || !trials->code || !trials->code8 ||
-        !trials->value) {
+    if (!trials->trials || !trials->first || !trials->square || !trials->code8 || !trials->value) {
         return no_memory(err);
     }
     for (int l = 0; l < n_layers; l++) {
@@ -92,7 +88,6 @@ void ohmi_trials_clear(ohmi_trials *trials) {
     ohmi_free(trials->trials);
     ohmi_free(trials->first);
     ohmi_free(trials->square);
-    ohmi_free(trials->code);
     ohmi_free(trials->code8);
     ohmi_free(trials->value);
     *trials = (ohmi_trials){0};
@@ -118,9 +113,7 @@ void ohmi_trials_begin(ohmi_trials *trials, const ohmi_chip *chip, int layer) {
             continue;
         }
         uint8_t *code8 = trials->code8 + at * lines * 256;
-        int32_t *code = trials->code + at * lines * n_sums;
-        trial->code = code;
-        trial->code8 = ohmi_product_tabulate(code, code8, trial->adc, lines, n_sums) ? code8 : NULL;
+        trial->code8 = ohmi_product_tabulate(code8, trial->adc, lines, n_sums) ? code8 : NULL;
     }
 }
 

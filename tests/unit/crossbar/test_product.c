@@ -38,7 +38,7 @@ typedef struct {
     float *real, *offset;
     uint32_t *id;
     uint64_t *vector;
-    int32_t worth[MAX_LINES], *code;
+    int32_t worth[MAX_LINES];
     uint8_t code8[MAX_LINES * 256];
     ohmi_adc adc[MAX_LINES]; // of the digits
     ohmi_chip_noise noise;
@@ -97,8 +97,6 @@ static void build(fixture *f, const product_case *c, int seed) {
     }
     p->worth = f->worth;
     p->adc = f->adc;
-    p->n_sums = c->n_rows * p->max_level + 1;
-    f->code = ohmi_alloc((size_t)(c->lines * p->n_sums), sizeof *f->code);
 }
 
 static void clear(fixture *f) {
@@ -108,31 +106,22 @@ static void clear(fixture *f) {
     ohmi_free(f->id);
     ohmi_free(f->x);
     ohmi_free(f->vector);
-    ohmi_free(f->code);
 }
 
 // The converter for the least significant digit, its range wider by a factor for each further one.
 static void use_adc(fixture *f, ohmi_adc adc, double factor) {
-    bool fits = f->p.n_sums <= 256;
-    f->p.code = NULL;
-    f->p.code8 = NULL;
+    const bool is_linear = adc.kind == OHMI_ADC_LINEAR;
+    const int64_t n_sums = f->p.n_rows * f->p.max_level + 1;
+    int bits = 0;
+    while (is_linear && 1 << bits < adc.n_codes) {
+        bits++;
+    }
     double scale = 1;
     for (int d = 0; d < f->p.lines; d++, scale *= factor) {
-        const bool is_linear = adc.kind == OHMI_ADC_LINEAR;
-        int bits = 0;
-        while (is_linear && 1 << bits < adc.n_codes) {
-            bits++;
-        }
         f->adc[d] = is_linear ? ohmi_adc_linear(scale * adc.low, scale * adc.high, bits) : adc;
-        for (int64_t sum = 0; is_linear && sum < f->p.n_sums; sum++) {
-            const int32_t code = (int32_t)ohmi_adc_code(&f->adc[d], (float)sum);
-            f->code[d * f->p.n_sums + sum] = code;
-            fits = fits && code >= 0 && code <= 255;
-            f->code8[256 * d + (sum & 255)] = (uint8_t)code;
-            f->p.code = f->code;
-        }
     }
-    f->p.code8 = f->p.code && fits ? f->code8 : NULL;
+    const bool fits = is_linear && ohmi_product_tabulate(f->code8, f->adc, f->p.lines, n_sums);
+    f->p.code8 = fits ? f->code8 : NULL;
 }
 
 // Every row of the table gives the bits of the plain one.
@@ -189,7 +178,7 @@ static void test_rows_agree(void **state) {
             // the same with cells that are no integers, then with offsets, then with noise
             f.p.cells = NULL;
             f.p.real = f.real;
-            f.p.code = NULL;
+            f.p.code8 = NULL;
             f.p.is_value = ohmi_product_is_value(true, f.adc);
             compare_rows(&f, c, converters[a].name);
             f.p.offset = f.offset;
