@@ -83,6 +83,7 @@ typedef struct {
     ohmi_mask_most most;
     int64_t rows, outputs; // rows of a group; outputs with a column on
     int64_t fullest;       // columns of an array
+    double sums;           // partial sums of a vector, in all tiles together
 } ohmi_tile_on;
 
 // What a tile is, for its price.

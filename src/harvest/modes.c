@@ -102,15 +102,15 @@ static double mean_j(const ohmi_tile_price *p, const ohmi_matrix *m, const cut *
     return vector_j / (n_rows * n_columns);
 }
 
-// the same of the columns that a task has on
-static double masked_mean_j(const ohmi_machine_layer *layer, const cut *rows, const cut *columns) {
+// the same of the columns that a task has on; sums: partial sums of a vector
+static double masked_mean_j(const ohmi_machine_layer *layer, const cut *rows, const cut *columns,
+                            double sums) {
     const ohmi_tile_price *p = &layer->price;
     const ohmi_mask *mask = layer->mask;
     const ohmi_matrix *m = &layer->matrix;
     const double offset = p->reserved > 0;
     ohmi_mask_sums on;
     ohmi_mask_add_up(&on, mask, m, &(ohmi_tile){rows->extent, columns->extent});
-    const double sums = ohmi_mask_partial_sums(mask, m, rows->extent);
     const double adder_bits =
         (double)m->columns.total * rows->sum_tree * mask->tree_part + sums * p->psum_bits;
     const double vector_j =
@@ -141,13 +141,15 @@ static ohm_status fill_on(ohmi_tile_on *on, const ohmi_machine_layer *layer, con
     }
     const int64_t fullest = ohmi_mask_fullest(mask, columns->extent);
     for (int r = 0, i = 0; r < n_rows; r++) {
+        const double sums = on[r].sums; // set before, the same for all cuts of the columns
         i += r > 0 && rows[r].extent.units != rows[r - 1].extent.units;
         const int64_t outputs = columns->most < mask->outputs_on ? columns->most : mask->outputs_on;
         on[r] = (ohmi_tile_on){
             .most = most[i],
             .rows = rows[r].most < layer->matrix.rows.unit ? rows[r].most : layer->matrix.rows.unit,
             .outputs = most[i].columns < outputs ? most[i].columns : outputs,
-            .fullest = fullest};
+            .fullest = fullest,
+            .sums = sums};
     }
     return OHM_OK;
 }
@@ -295,7 +297,8 @@ static ohm_status add_modes(mode_list *tiled, mode_list *copied, point_list *poi
     size.on = on;
     const int64_t tiles = rows->n * columns->n;
     const double peak_j = ohmi_tile_energy_j(p, &size), leak_w = ohmi_tile_leak_w(p, &size);
-    const double average_j = on ? masked_mean_j(layer, rows, columns) : mean_j(p, m, rows, columns);
+    const double average_j =
+        on ? masked_mean_j(layer, rows, columns, on->sums) : mean_j(p, m, rows, columns);
     const int64_t most_columns = on ? on->fullest : size.array_columns;
     const int64_t driven = most_columns * p->lines + p->reserved, lines = driven > 0 ? driven : 1;
     const int n_rounds = sizes_of(rounds, lines, MOST_CHOICES);
@@ -357,6 +360,12 @@ static ohm_status fill_layer(ohmi_layer_modes *out, const ohmi_machine_layer *la
         if (!on) {
             status = no_memory(err);
             goto done;
+        }
+        for (int r = 0; r < n_rows; r++) {
+            const double sums = ohmi_mask_partial_sums(layer->mask, &layer->matrix, rows[r].extent);
+            for (int c = 0; c < n_columns; c++) {
+                on[(ptrdiff_t)c * n_rows + r].sums = sums;
+            }
         }
         for (int c = 0; c < n_columns; c++) {
             OHM_TRY(fill_on(on + (ptrdiff_t)c * n_rows, layer, rows, n_rows, &columns[c], err));

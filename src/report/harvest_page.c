@@ -86,6 +86,69 @@ static void write_results(ohmi_text *out, const json_t *results) {
     ohmi_text_add(out, "</tbody></table></div></section>");
 }
 
+// What was measured of a run with fewer of its columns, and how many images were done with them.
+static void write_levels(ohmi_text *out, const json_t *root) {
+    const json_t *networks = json_object_get(root, "networks"), *network, *level;
+    const json_t *results = json_object_get(root, "results"), *result, *images;
+    size_t n_levels = 0, n, v, i;
+    json_array_foreach(networks, n, network) {
+        n_levels += json_array_size(json_object_get(network, "levels"));
+    }
+    if (n_levels == 0) {
+        return;
+    }
+    ohmi_text_add(
+        out, "<section><h2>Fewer columns while power is short</h2><p class=\"note\">Accuracy: "
+             "measured with the integer network on the task's test images. Energy and time: of "
+             "an image with all that is on at once.</p><div class=\"scroll\"><table "
+             "class=\"list\"><thead><tr><th>network</th><th class=\"n\">task</th>"
+             "<th class=\"n\">of its columns, %</th><th class=\"n\">columns</th>"
+             "<th class=\"n\">accuracy, %</th><th class=\"n\">images</th>"
+             "<th class=\"n\">energy</th><th class=\"n\">time</th></tr></thead><tbody>");
+    json_array_foreach(networks, n, network) {
+        json_array_foreach(json_object_get(network, "levels"), v, level) {
+            ohmi_text_add(out, "<tr><th scope=\"row\">");
+            ohmi_text_html(out, ohmi_json_text(network, "name"));
+            ohmi_text_add(out, "</th>");
+            ohmi_cell_number(out, ohmi_json_number(network, "task"), 0);
+            ohmi_cell_percent(out, ohmi_json_number(level, "part"), 1);
+            ohmi_cell_number(out, ohmi_json_number(level, "columns_on"), 0);
+            ohmi_cell_percent(out, ohmi_json_number(level, "accuracy"), 2);
+            ohmi_cell_number(out, ohmi_json_number(level, "images"), 0);
+            ohmi_cell_quantity(out, ohmi_json_number(level, "full_image_j"), "J");
+            ohmi_cell_quantity(out, ohmi_json_number(level, "full_image_s"), "s");
+            ohmi_text_add(out, "</tr>");
+        }
+    }
+    ohmi_text_add(out, "</tbody></table></div><div class=\"scroll\"><table class=\"list\"><thead>"
+                       "<tr><th>trace</th><th class=\"n\">seed</th><th>network</th>"
+                       "<th>scheduler</th><th>power foreseen</th><th class=\"n\">images/s</th>"
+                       "<th class=\"n\">mean accuracy, %</th><th class=\"n\">images by level</th>"
+                       "</tr></thead><tbody>");
+    json_array_foreach(results, i, result) {
+        static const char *const keys[] = {"network", "scheduler", "predictor"};
+        ohmi_text_add(out, "<tr><th scope=\"row\">");
+        ohmi_text_html(out, ohmi_json_text(result, "trace"));
+        ohmi_text_add(out, "</th>");
+        ohmi_cell_number(out, ohmi_json_number(result, "seed"), 0);
+        for (int k = 0; k < 3; k++) {
+            ohmi_text_add(out, "<td>");
+            ohmi_text_html(out, ohmi_json_text(result, keys[k]));
+            ohmi_text_add(out, "</td>");
+        }
+        ohmi_text_printf(out, "<td class=\"n\">%.4g</td>",
+                         ohmi_json_number(result, "inferences_per_s"));
+        ohmi_cell_percent(out, ohmi_json_number(result, "accuracy"), 2);
+        ohmi_text_add(out, "<td class=\"n\">");
+        json_array_foreach(json_object_get(result, "at_level"), v, images) {
+            ohmi_text_printf(out, "%s%lld", v > 0 ? ", " : "",
+                             (long long)json_integer_value(images));
+        }
+        ohmi_text_add(out, "</td></tr>");
+    }
+    ohmi_text_add(out, "</tbody></table></div></section>");
+}
+
 static void write_ratios(ohmi_text *out, const json_t *root) {
     const json_t *ratios = json_object_get(root, "ratios"), *ratio;
     const json_t *published = json_object_get(root, "published");
@@ -103,7 +166,8 @@ static void write_ratios(ohmi_text *out, const json_t *root) {
         "<thead><tr><th>trace</th><th>network</th><th>scheduler</th>"
         "<th>power foreseen</th><th class=\"n\">throughput</th>"
         "<th class=\"n\">deviation</th><th class=\"n\">efficiency</th>"
-        "<th class=\"n\">deviation</th><th class=\"n\">seeds</th></tr></thead><tbody>",
+        "<th class=\"n\">deviation</th><th class=\"n\">efficiency over volatile</th>"
+        "<th class=\"n\">seeds</th></tr></thead><tbody>",
         ohmi_json_number(published, "throughput_over_baseline"),
         ohmi_json_number(published, "efficiency_over_baseline"));
     json_array_foreach(ratios, i, ratio) {
@@ -118,6 +182,7 @@ static void write_ratios(ohmi_text *out, const json_t *root) {
         ohmi_cell_number(out, ohmi_json_number(ratio, "throughput_deviation"), 2);
         ohmi_cell_number(out, ohmi_json_number(ratio, "efficiency_over_full"), 2);
         ohmi_cell_number(out, ohmi_json_number(ratio, "efficiency_deviation"), 2);
+        ohmi_cell_number(out, ohmi_json_number(ratio, "efficiency_over_volatile"), 2);
         ohmi_cell_number(out, ohmi_json_number(ratio, "seeds"), 0);
         ohmi_text_add(out, "</tr>");
     }
@@ -294,6 +359,7 @@ ohm_status ohm_harvest_report(const char *folder, const char *path, ohm_error *e
     ohmi_text_html(&page, ohmi_json_text(root, "note"));
     ohmi_text_add(&page, ".</p></div>");
     write_results(&page, json_object_get(root, "results"));
+    write_levels(&page, root);
     write_ratios(&page, root);
     write_timelines(&page, json_object_get(root, "results"), room);
     write_traces(&page, json_object_get(root, "traces"));

@@ -180,6 +180,8 @@ run harvest "$work/tiny.yaml" --out "$work/levels" harvest.networks="$work/learn
 code 0
 out "50 % of its columns"
 out "right %"
+if grep -qF "Fewer columns while power is short" "$work/levels/harvest.html"; then held; else broken "the page lacks levels"; fi
+if grep -qF "Fewer columns" "$work/run/harvest.html"; then broken "a page of models has levels"; else held; fi
 refuse 2 "needs a learned run" "$work/tiny.yaml" --json harvest.schedulers=adaptive
 refuse 2 "must fall from 1" "$work/tiny.yaml" --json "harvest.levels=[0.5, 1]"
 

@@ -317,9 +317,9 @@ holds cmp -s "$work/dead.json" "$work/alive.json"
 # ---- harvested power ----
 
 # cases over ranks: the same bytes
-run harvest harvest/first power.length=3 --out "$work/power-1" -q
+run harvest harvest/first power.length=1 --out "$work/power-1" -q
 code 0
-ranks 2 harvest harvest/first power.length=3 --out "$work/power-2" -q
+ranks 2 harvest harvest/first power.length=1 --out "$work/power-2" -q
 code 0
 for file in harvest.json harvest.csv harvest_modes.csv harvest_timeline.csv harvest.yaml harvest.html; do
     holds cmp -s "$work/power-1/$file" "$work/power-2/$file"
@@ -327,13 +327,13 @@ done
 holds [ "$(grep -c 'reconstruction of ResiRCA' "$work/out")" -eq 1 ]
 
 # stopped on two ranks, gone on with by one: what is done is kept
-seeds="power.length=1 harvest.seeds=24"
+seeds="power.length=0.5 harvest.seeds=16"
 # shellcheck disable=SC2086 # words
 mpirun -n 2 "$bin" harvest harvest/first $seeds --out "$work/stopped" >"$work/out" 2>"$work/err" \
     </dev/null &
 job=$!
 last="harvest on 2 ranks, stopped"
-sleep 2
+sleep 1
 kill -USR1 "$job" # mpirun passes it on to all ranks
 exit_code=0
 wait "$job" || exit_code=$?
