@@ -267,13 +267,37 @@ static ohm_status copy_floats(float **to, const float *from, int64_t n, ohm_erro
     return OHM_OK;
 }
 
+static bool is_zero(const float *values, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        if (values[i] < 0 || values[i] > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// whether all are whole levels, 0 .. most
+static bool is_whole(const float *real, int64_t n, int most) {
+    for (int64_t i = 0; i < n; i++) {
+        const float whole = rintf(real[i]);
+        if (real[i] < whole || real[i] > whole || whole < 0 || whole > (float)most) {
+            return false;
+        }
+    }
+    return true;
+}
+
 ohm_status ohmi_chip_set(ohmi_chip *chip, int64_t array, const float *real, const float *offset,
                          ohm_error *err) {
     ohm_status status = OHM_OK;
     const ohmi_place_def *def = &chip->placed->def;
     OHM_TRY(check_still(chip, err));
+    const bool has_offset = offset && !is_zero(offset, def->columns);
     OHM_TRY(copy_floats(&chip->arrays[array].real, real, def->rows * def->columns, err));
-    OHM_TRY(copy_floats(&chip->arrays[array].offset, offset, def->columns, err));
+    OHM_TRY(
+        copy_floats(&chip->arrays[array].offset, has_offset ? offset : NULL, def->columns, err));
+    chip->arrays[array].is_whole =
+        real && is_whole(real, def->rows * def->columns, (1 << def->cell_bits) - 1);
 done:
     return status;
 }

@@ -35,6 +35,7 @@
 typedef struct {
     float *real;   // effective levels (rows, columns); NULL: exactly the levels that were meant
     float *offset; // added to the sum of a bit-line (columns); NULL: nothing
+    bool is_whole; // real are levels that a cell can be programmed to, as stuck cells leave them
 } ohmi_chip_array;
 
 typedef struct ohmi_chip_task ohmi_chip_task; // what is made ready for one task
@@ -80,7 +81,8 @@ OHM_NODISCARD ohm_status ohmi_chip_calibrate(ohmi_chip *chip, ohmi_learner *lear
 void ohmi_chip_levels(uint8_t *level, const ohmi_chip *chip, int64_t array);
 
 // Puts effective levels (rows, columns) into an array, and offsets (columns) onto its sums; either
-// may be NULL: exact cells, no offset. Both are copied. Not while a task is active.
+// may be NULL: exact cells, no offset. Both are copied. Where all are whole levels and no offset is
+// but 0, sums stay exact. Not while a task is active.
 OHM_NODISCARD ohm_status ohmi_chip_set(ohmi_chip *chip, int64_t array, const float *real,
                                        const float *offset, ohm_error *err);
 // All arrays exact again, no corrections, no noise.

@@ -99,7 +99,7 @@ static ohm_status take_cells(ohmi_packed_tile *out, const ohmi_chip *chip,
     bool is_real = has_noise, has_offset = false;
     for (int64_t b = 0; b < out->n_blocks; b++) {
         const ohmi_chip_array *array = &chip->arrays[array_of(placed, tile, &out->blocks[b])];
-        is_real = is_real || array->real || array->offset;
+        is_real = is_real || (array->real && !array->is_whole) || array->offset;
         has_offset = has_offset || array->offset;
     }
     t->n_panels = (t->n_slots + OHMI_PANEL - 1) / OHMI_PANEL;
@@ -214,7 +214,8 @@ static void pack_slot(const pack_job *j, ohmi_packed_tile *packed, int64_t tile,
                     there->real ? there->real[at * columns + first_line + d] : (float)digit[d];
             } else {
                 uint8_t *cells = (uint8_t *)(uintptr_t)t->cells;
-                cells[(line * 4 * t->n_quads + row) * OHMI_PANEL + lane] = digit[d];
+                cells[(line * 4 * t->n_quads + row) * OHMI_PANEL + lane] =
+                    there->real ? (uint8_t)there->real[at * columns + first_line + d] : digit[d];
             }
         }
     }

@@ -11,6 +11,9 @@
 #include "base/thread.h"
 #include "crossbar/fault.h"
 
+// of a level: some units in the last place of conductances of up to 15 levels
+#define ROUNDING 1e-5f
+
 // What a thread needs for one array at a time.
 typedef struct {
     uint8_t *level, *select; // (rows, columns), ((columns + 7) / 8)
@@ -115,6 +118,12 @@ static void make_conductances(bench *b, const job *j, int64_t array, const ohmi_
     }
 }
 
+// a level that is whole but for what floats round: stuck cells conduct as a level does
+static float whole_of(float level) {
+    const float whole = rintf(level);
+    return fabsf(level - whole) < ROUNDING ? whole : level;
+}
+
 // levels as real numbers, what repair adds to them, and what offsets add to each line's sum
 static void make_levels(bench *b, const job *j, const ohmi_site *site) {
     const ohmi_cell *cell = &j->def->device->cell;
@@ -131,7 +140,7 @@ static void make_levels(bench *b, const job *j, const ohmi_site *site) {
             const int64_t i = (int64_t)r * site->columns + c;
             const float meant = cell->siemens[b->level[i]];
             const float read = b->g[i] * (b->row_gain[r] * b->column_gain[c]);
-            b->real[i] = cell->meant[b->level[i]] + (read - meant) / cell->step;
+            b->real[i] = whole_of(cell->meant[b->level[i]] + (read - meant) / cell->step);
             b->shift[c] += (double)(b->row_offset[r] * b->column_gain[c]) * (double)b->g[i] /
                            (double)cell->step;
             if (j->def->repairs_stuck) {
