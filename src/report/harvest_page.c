@@ -31,6 +31,20 @@ static bool is_same(const json_t *a, const json_t *b, const char *key) {
     return strcmp(ohmi_json_text(a, key), ohmi_json_text(b, key)) == 0;
 }
 
+// a row of a table, with the cells that say which case it is
+static void begin_row(ohmi_text *out, const json_t *result) {
+    static const char *const keys[] = {"network", "scheduler", "predictor"};
+    ohmi_text_add(out, "<tr><th scope=\"row\">");
+    ohmi_text_html(out, ohmi_json_text(result, "trace"));
+    ohmi_text_add(out, "</th>");
+    ohmi_cell_number(out, ohmi_json_number(result, "seed"), 0);
+    for (int k = 0; k < 3; k++) {
+        ohmi_text_add(out, "<td>");
+        ohmi_text_html(out, ohmi_json_text(result, keys[k]));
+        ohmi_text_add(out, "</td>");
+    }
+}
+
 // The most images a second of the results of one trace and network.
 static double most_images(const json_t *results, const json_t *of) {
     double most = 0;
@@ -61,16 +75,7 @@ static void write_results(ohmi_text *out, const json_t *results) {
     json_array_foreach(results, i, result) {
         const double rate = ohmi_json_number(result, "inferences_per_s");
         const double most = most_images(results, result);
-        static const char *const keys[] = {"network", "scheduler", "predictor"};
-        ohmi_text_add(out, "<tr><th scope=\"row\">");
-        ohmi_text_html(out, ohmi_json_text(result, "trace"));
-        ohmi_text_add(out, "</th>");
-        ohmi_cell_number(out, ohmi_json_number(result, "seed"), 0);
-        for (int k = 0; k < 3; k++) {
-            ohmi_text_add(out, "<td>");
-            ohmi_text_html(out, ohmi_json_text(result, keys[k]));
-            ohmi_text_add(out, "</td>");
-        }
+        begin_row(out, result);
         cell_bar(out, most > 0 ? rate / most : 0);
         ohmi_text_printf(out, "<td class=\"n\">%.4g</td>", isfinite(rate) ? rate : 0.0);
         ohmi_cell_percent(out, ohmi_json_number(result, "share_of_bound"), 1);
@@ -126,16 +131,7 @@ static void write_levels(ohmi_text *out, const json_t *root) {
                        "<th class=\"n\">mean accuracy, %</th><th class=\"n\">images by level</th>"
                        "</tr></thead><tbody>");
     json_array_foreach(results, i, result) {
-        static const char *const keys[] = {"network", "scheduler", "predictor"};
-        ohmi_text_add(out, "<tr><th scope=\"row\">");
-        ohmi_text_html(out, ohmi_json_text(result, "trace"));
-        ohmi_text_add(out, "</th>");
-        ohmi_cell_number(out, ohmi_json_number(result, "seed"), 0);
-        for (int k = 0; k < 3; k++) {
-            ohmi_text_add(out, "<td>");
-            ohmi_text_html(out, ohmi_json_text(result, keys[k]));
-            ohmi_text_add(out, "</td>");
-        }
+        begin_row(out, result);
         ohmi_text_printf(out, "<td class=\"n\">%.4g</td>",
                          ohmi_json_number(result, "inferences_per_s"));
         ohmi_cell_percent(out, ohmi_json_number(result, "accuracy"), 2);
