@@ -7,8 +7,7 @@
 #include "base/fail.h"
 #include "config/values.h"
 
-// whether a key is of one of the sections
-static bool is_within(const char *key, const char *const *sections) {
+bool ohmi_config_is_within(const char *key, const char *const *sections) {
     for (int i = 0; sections[i]; i++) {
         const size_t size = strlen(sections[i]);
         if (strncmp(key, sections[i], size) == 0 && key[size] == '.') {
@@ -29,7 +28,7 @@ static ohm_status settle(ohm_config *config, const char *setting, const char *co
     }
     memcpy(key, setting, size);
     key[size] = 0;
-    if (ohmi_field_find(key) && !is_within(key, sections)) {
+    if (ohmi_field_find(key) && !ohmi_config_is_within(key, sections)) {
         ohm_status status =
             ohmi_fail(err, OHM_ERR_CONFIG,
                       "'%s' is what the run was learned with, here it cannot be set", key);
@@ -44,16 +43,15 @@ static ohm_status settle(ohm_config *config, const char *setting, const char *co
     return ohm_config_set(config, key, equals + 1, err);
 }
 
-// a run's config names every key: what is at its default there counts as not set, so that presets
-// among the settings reach it
-static void forget_defaults(ohm_config *config, const char *const *sections) {
+void ohmi_config_forget_defaults(ohm_config *config, const char *const *sections) {
     int n_fields;
     const ohmi_field *fields = ohmi_fields(&n_fields);
     for (int i = 0; i < n_fields; i++) {
         ohmi_text text = {0};
         ohmi_text_add(&text, "");
         ohmi_field_add_text(&text, &fields[i], &config->values);
-        if (!text.failed && is_within(fields[i].key, sections) &&
+        if (!text.failed && fields[i].default_text &&
+            ohmi_config_is_within(fields[i].key, sections) &&
             strcmp(text.data, fields[i].default_text) == 0) {
             config->origin[i] = OHMI_FROM_DEFAULT;
         }
@@ -64,7 +62,7 @@ static void forget_defaults(ohm_config *config, const char *const *sections) {
 ohm_status ohmi_config_settle(ohm_config *config, const char *const *settings, int n_settings,
                               const char *const *sections, ohm_error *err) {
     ohm_status status = OHM_OK;
-    forget_defaults(config, sections);
+    ohmi_config_forget_defaults(config, sections);
     for (int i = 0; i < n_settings; i++) {
         OHM_TRY(settle(config, settings[i], sections, err));
     }

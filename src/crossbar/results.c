@@ -18,19 +18,15 @@
 #include "base/text.h"
 #include "config/access.h"
 #include "config/fields.h"
+#include "config/settings.h"
 #include "config/values.h"
 
+const char *const ohmi_results_sections[] = {"array",     "adc",       "cell",   "chip",
+                                             "fault",     "variation", "drift",  "noise",
+                                             "converter", "wire",      "repair", NULL};
+
 bool ohmi_results_is_device(const char *key) {
-    static const char *const sections[] = {"array",     "adc",       "cell",  "chip",
-                                           "fault",     "variation", "drift", "noise",
-                                           "converter", "wire",      "repair"};
-    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
-        const size_t size = strlen(sections[i]);
-        if (strncmp(key, sections[i], size) == 0 && key[size] == '.') {
-            return true;
-        }
-    }
-    return false;
+    return ohmi_config_is_within(key, ohmi_results_sections);
 }
 
 ohm_status ohmi_results_open(ohmi_results *results, const char *path, const char *run,

@@ -51,5 +51,6 @@ OHM_NODISCARD ohm_status ohmi_results_save(const ohmi_results *results, ohm_erro
 
 // Whether a section of a config belongs to arrays and devices, so that simulations may change it.
 bool ohmi_results_is_device(const char *key);
+extern const char *const ohmi_results_sections[]; // of these keys; ends with NULL
 
 #endif

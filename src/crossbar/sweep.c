@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "config/access.h"
 #include "config/fields.h"
+#include "config/settings.h"
 #include "config/values.h"
 #include "crossbar/results.h"
 
@@ -63,23 +64,6 @@ static ohm_status set_key(ohm_config *config, const char *key, const char *value
     return ohm_config_set(config, key, value, err);
 }
 
-// a run's config names every key: what is at its default there counts as not set
-static void forget_defaults(ohm_config *config) {
-    int n_fields;
-    const ohmi_field *fields = ohmi_fields(&n_fields);
-    for (int i = 0; i < n_fields; i++) {
-        ohmi_text text = {0};
-        ohmi_text_add(&text, "");
-        ohmi_field_add_text(&text, &fields[i], &config->values);
-        if (!text.failed && fields[i].default_text &&
-            strcmp(text.data, fields[i].default_text) == 0 &&
-            ohmi_results_is_device(fields[i].key)) {
-            config->origin[i] = OHMI_FROM_DEFAULT;
-        }
-        ohmi_text_clear(&text);
-    }
-}
-
 // the config of a setting: the run's, the settings, the value of the sweep
 ohm_status ohmi_sweep_config(ohm_config **out, const ohmi_sweep *s, int setting,
                              const ohm_simulate_def *def, ohm_error *err) {
@@ -89,7 +73,7 @@ ohm_status ohmi_sweep_config(ohm_config **out, const ohmi_sweep *s, int setting,
     (void)snprintf(path, sizeof path, "%s/config.yaml", def->run_folder);
     OHM_TRY(ohm_config_new(&config, err));
     OHM_TRY(ohm_config_load(config, path, err));
-    forget_defaults(config);
+    ohmi_config_forget_defaults(config, ohmi_results_sections);
     for (int i = 0; i < def->n_settings; i++) {
         const char *equals = strchr(def->settings[i], '=');
         if (!equals || equals == def->settings[i] ||

@@ -265,6 +265,16 @@ static ohm_status not_run(ohm_error *err) {
     return ohmi_fail(err, OHM_ERR_ARGUMENT, "no results: the cases have not been run");
 }
 
+// a table as text for ohm_text_free; takes its bytes
+static ohm_status take_text(char **text, ohmi_text *table, const char *what, ohm_error *err) {
+    if (table->failed) {
+        return ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the table of %s", what);
+    }
+    *text = table->data;
+    *table = (ohmi_text){0};
+    return OHM_OK;
+}
+
 // a tree as text for ohm_text_free; takes the tree
 static ohm_status dump_tree(char **text, json_t *root, ohm_error *err) {
     ohm_status status = OHM_OK;
@@ -365,12 +375,7 @@ ohm_status ohm_harvest_text(char **text, const ohm_harvest *h, ohm_error *err) {
     for (int n = 0; n < h->n_networks; n++) {
         add_levels(&out, &h->networks[n]);
     }
-    if (out.failed) {
-        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the table of results");
-        goto done;
-    }
-    *text = out.data;
-    out = (ohmi_text){0};
+    OHM_TRY(take_text(text, &out, "results", err));
 done:
     ohmi_text_clear(&out);
     ohmi_c_locale_leave(&locale);
@@ -416,12 +421,7 @@ ohm_status ohm_harvest_traces(char **text, const ohm_harvest *h, int is_json, oh
     ohmi_text_add(&out,
                   "duty: time with at least half of the mean power; correlation: lag at which "
                   "it falls below 1/e\n");
-    if (out.failed) {
-        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the table of traces");
-        goto done;
-    }
-    *text = out.data;
-    out = (ohmi_text){0};
+    OHM_TRY(take_text(text, &out, "traces", err));
 done:
     ohmi_text_clear(&out);
     ohmi_c_locale_leave(&locale);
@@ -502,12 +502,7 @@ ohm_status ohm_harvest_modes(char **text, const ohm_harvest *h, int is_json, ohm
         ohmi_text_add(&out, n > 0 ? "\n" : "");
         add_modes(&out, &h->networks[n]);
     }
-    if (out.failed) {
-        status = ohmi_fail(err, OHM_ERR_NO_MEMORY, "no memory for the table of modes");
-        goto done;
-    }
-    *text = out.data;
-    out = (ohmi_text){0};
+    OHM_TRY(take_text(text, &out, "modes", err));
 done:
     ohmi_text_clear(&out);
     ohmi_c_locale_leave(&locale);
